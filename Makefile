@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, the tokensmith.access authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# Further arguments for pytest: make unit ARGS="-k lifetimes"
+ARGS ?=
+CORES := 2.16 2.18 2.19 2.20 2.21
+
+# The environment for everything: see tools/run. Each command says how long it took.
+run = TIMEFORMAT='== $@: %0R s'; time tools/run
+pytest = $(run) python -m pytest $(1) $(ARGS) | tee .cache/logs/$@.txt
+
+# The slow ones first: they are started in this order.
+GATE := sanity playbooks unit package ansible-lint types docs style licences
+
+.PHONY: help setup test demo format lint $(GATE) community bench matrix $(CORES:%=matrix-%) pins clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
+
+setup: ## Make .venv and what else the other targets need (they do so themselves)
+	@tools/setup
+	@mkdir -p .cache/logs
+
+test: setup ## Everything that a change has to pass
+	@rm -f .cache/logs/*
+	@status=0; \
+	$(MAKE) --jobs=2 --keep-going --output-sync=target $(GATE) || status=$$?; \
+	tail -n 1 .cache/logs/*.txt; \
+	exit $$status
+
+demo: setup ## A tour of what the collection does, against servers of its own on this machine
+	@tools/demo
+
+lint: style types ansible-lint docs licences ## The quick checks: no test is run
+
+style: setup ## Formatting and lint of Python and YAML
+	@$(run) ruff check .
+	@$(run) ruff format --check .
+	@$(run) yamllint --strict .
+
+types: setup ## mypy: strict where plugins/module_utils is concerned
+	@$(run) mypy --package ansible_collections.tokensmith.access.plugins --package stand_in
+
+ansible-lint: setup ## Playbooks, roles and metadata at the production profile
+	@$(run) ansible-lint --offline --strict
+
+docs: setup ## The plugins' documentation and the changelog
+	@$(run) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self .
+	@$(run) antsibull-changelog lint
+
+licences: setup ## Every file says whose it is and under which licence
+	@$(run) reuse lint --lines
+
+unit: setup ## Tests of the plugins and of the stand-in servers
+	@$(call pytest,tests/unit tests/stand_in_tests --ignore=tests/stand_in_tests/community_general)
+
+playbooks: setup ## Tests through the real ansible-playbook
+	@$(call pytest,tests/playbooks)
+
+sanity: setup ## ansible-test's sanity checks
+	@TIMEFORMAT='== $@: %0R s'; time tools/sanity
+
+package: setup ## Build the collection, install it, look at what is in it
+	@TIMEFORMAT='== $@: %0R s'; time tools/package
+
+community: setup ## community.general's GitLab modules against the stand-in server
+	@tools/venv .venv-matrix/community requirements/community.txt 3.11 3.12 3.13
+	@TEST_ANSIBLE_PLAYBOOK=.venv-matrix/community/bin/ansible-playbook \
+	$(call pytest,tests/stand_in_tests/community_general)
+
+matrix: setup ## The playbook tests with each supported ansible-core
+	@rm -f .cache/matrix/*
+	@status=0; \
+	$(MAKE) --jobs=2 --keep-going --output-sync=target $(CORES:%=matrix-%) || status=$$?; \
+	echo; cat .cache/matrix/*.txt; \
+	grep -Lq SKIPPED .cache/matrix/*.txt || { echo "Nothing was tested."; status=1; }; \
+	exit $$status
+
+$(CORES:%=matrix-%): matrix-%: setup
+	@tools/matrix $* $(ARGS)
+
+bench: setup ## The figures that the documentation promises
+	@$(call pytest,tests/benchmarks)
+
+format: setup ## Rewrite the Python files as ruff wants them
+	@$(run) ruff check --fix .
+	@$(run) ruff format .
+
+pins: ## Take the newest releases of all tools
+	@tools/pins
+
+clean: ## Remove everything that was made here
+	rm -rf .ansible .cache .venv .venv-matrix tests/output tokensmith-access-*.tar.gz
+	find . -name __pycache__ -prune -exec rm -rf {} +
