@@ -112,7 +112,7 @@ def playbook(tmp_path: Path) -> Callable[..., Result]:
 
 @pytest.fixture(scope="session")
 def running_servers() -> Iterator[Callable[[str], launch.StandIn]]:
-    """Return a function that starts a platform's stand-in server when it is first asked for; all end with the session."""
+    """Return a function that starts a platform's stand-in server once; all end with the session."""
     servers: dict[str, launch.StandIn] = {}
     with contextlib.ExitStack() as stack:
 
