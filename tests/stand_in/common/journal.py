@@ -23,7 +23,16 @@ CREDENTIAL_HEADERS = {
     "x-access-token",
     "x-csrf-token",
 }
-SECRET_FIELDS = {"password", "token", "secret", "private_token", "access_token", "job_token", "client_secret"}
+SECRET_FIELDS = {
+    "password",
+    "token",
+    "secret",
+    "private_token",
+    "access_token",
+    "job_token",
+    "client_secret",
+    "j_password",
+}
 LONGEST_LOG = 200_000
 
 

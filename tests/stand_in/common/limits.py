@@ -37,9 +37,9 @@ class Limits:
             raise ValueError("per_second must be above 0")
         self._rate = (per_second, float(wish.get("burst", max(1.0, per_second))))
 
-    def seconds_to_wait(self, key: str) -> int:
+    def seconds_to_wait(self, key: str | None) -> int:
         """Take one from the key's bucket: 0 where that was possible, else whole seconds until it will be."""
-        if self._rate is None:
+        if self._rate is None or key is None:
             return 0
         per_second, burst = self._rate
         now = time.monotonic()

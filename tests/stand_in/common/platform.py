@@ -69,6 +69,6 @@ class Platform(ABC):
     def shift_page(self, request: Request, by: str) -> None:
         """Remove (``by`` = remove) or insert a row so that the pages of the list asked for shift. May do nothing."""
 
-    def rate_limit_key(self, request: Request) -> str:
-        """Whose bucket a request drains; one for all by default."""
+    def rate_limit_key(self, request: Request) -> str | None:
+        """Whose bucket a request drains; one for all by default, None for a request that is not limited."""
         return ""
