@@ -1,0 +1,228 @@
+# Copyright: (c) 2026, the tokensmith.access authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carries a run's effects out: on a platform, or, in check mode, on a rehearsal of it.
+
+Check mode goes through the very same life cycle; only writes are played instead of sent. So what it reports is what a
+run would do, not a second opinion about it.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from . import planning
+from .errors import OutOfTime, TokensmithError
+from .lifecycle import (
+    Create,
+    Listing,
+    Look,
+    MakeSureOfTime,
+    Outcome,
+    ReadPolicy,
+    Revoke,
+    Rotate,
+    Update,
+    Verify,
+    WhoAmI,
+    live_through,
+)
+from .redaction import Secret
+from .tokens import Minted, MintSpec, Token
+from .transport import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from .lifecycle import Effect, Steps
+    from .platforms.base import Platform
+    from .tokens import Owner, WantedToken
+
+    #: Takes the lock of one token: called with its owner's key and its name.
+    Locker = Callable[[str, str], AbstractContextManager[None]]
+
+
+class Deadline:
+    """When the task that this run belongs to is over, and whether somebody told it to stop.
+
+    `seconds` from now, None for no limit. A mint needs `margin` seconds: nobody would receive its secret later.
+    """
+
+    def __init__(self, seconds: float | None, margin: float) -> None:
+        self._seconds = seconds
+        self._margin = margin
+        self._end = None if seconds is None else time.monotonic() + seconds
+        self.stopped_by: str | None = None
+
+    def check_stopped(self) -> None:
+        if self.stopped_by is not None:
+            raise OutOfTime(f"The run was told to stop ({self.stopped_by}).")
+
+    def check(self, *, minted: bool) -> None:
+        self.check_stopped()
+        if self._end is None:
+            return
+        left = self._end - time.monotonic()
+        if left < (0 if minted else self._margin):
+            raise OutOfTime(
+                f"timeout: of the task's {self._seconds:.0f} s {max(left, 0):.0f} s are left, and a mint may take "
+                f"{self._margin:.0f} s. Give the task a longer timeout, or the module a shorter one."
+            )
+
+    @contextmanager
+    def heeding_signals(self) -> Iterator[None]:
+        """Let signals wait for the next safe moment instead of dying between a mint and its delivery."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def note(number: int, _frame: Any) -> None:
+            self.stopped_by = signal.Signals(number).name
+
+        wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, note) for number in wanted}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class Performer:
+    """Carries effects out for one owner on a platform."""
+
+    def __init__(self, platform: Platform, owner: Owner, name: str, deadline: Deadline) -> None:
+        self.platform = platform
+        self.owner = owner
+        self.name = name
+        self.deadline = deadline
+        self._minted = False
+
+    def perform(self, effect: Effect) -> Any:
+        """Do it, and return what came of it. Raises a `TokensmithError`."""
+        if not self._minted:
+            # Afterwards whatever was begun is brought to its end first.
+            self.deadline.check_stopped()
+        self._minted = self._minted or isinstance(effect, (Create, Rotate))
+        try:
+            return self._perform(effect)
+        except Refusal as refusal:
+            raise self.platform.diagnose(refusal) from None
+
+    def _perform(self, effect: Effect) -> Any:
+        match effect:
+            case Look():
+                return self.look()
+            case Verify(secret):
+                return self.platform.verify(secret)
+            case ReadPolicy():
+                return self.platform.policy(self.owner)
+            case WhoAmI():
+                return self.platform.own_token_id()
+            case MakeSureOfTime(minted):
+                return self.deadline.check(minted=minted)
+            case Create(spec, expires_at):
+                return self.create(spec, expires_at)
+            case Rotate(token, spec, expires_at, own):
+                return self.rotate(token, spec, expires_at, own=own)
+            case Update(token, changes):
+                return self.update(token, changes)
+            case Revoke(token_id):
+                return self.revoke(token_id)
+
+    def look(self) -> Listing:
+        tokens = tuple(token for token in self.platform.tokens(self.owner, self.name) if token.name == self.name)
+        return Listing(tokens, self.platform.transport.now())
+
+    def create(self, spec: MintSpec, expires_at: datetime | None) -> Minted:
+        return self.platform.create(self.owner, spec, expires_at)
+
+    def rotate(self, token: Token, spec: MintSpec, expires_at: datetime | None, *, own: bool) -> Minted:
+        return self.platform.rotate(self.owner, token, spec, expires_at, own=own)
+
+    def update(self, token: Token, changes: Any) -> Token:
+        return self.platform.update(self.owner, token, changes)
+
+    def revoke(self, token_id: str) -> None:
+        self.platform.revoke(self.owner, token_id)
+
+
+class Rehearsal(Performer):
+    """Carries reads out and plays writes: nothing is sent that could change anything."""
+
+    def __init__(self, platform: Platform, owner: Owner, name: str, deadline: Deadline) -> None:
+        super().__init__(platform, owner, name, deadline)
+        self._made: list[Token] = []
+        self._ended: set[str] = set()
+
+    def look(self) -> Listing:
+        listing = super().look()
+        tokens = [token for token in (*listing.tokens, *self._made) if token.id not in self._ended]
+        return Listing(tuple(tokens), listing.at)
+
+    def create(self, spec: MintSpec, expires_at: datetime | None) -> Minted:
+        token = Token(
+            id="",
+            name=spec.name,
+            permissions=spec.permissions,
+            access_level=spec.access_level,
+            projects=spec.projects,
+            all_projects=spec.all_projects,
+            description=spec.description,
+            created_at=self.platform.transport.now(),
+            expires_at=expires_at,
+        )
+        self._made.append(token)
+        return Minted(token=token, secret=Secret(""))
+
+    def rotate(self, token: Token, spec: MintSpec, expires_at: datetime | None, *, own: bool) -> Minted:
+        self._ended.add(token.id)
+        return self.create(spec, expires_at)
+
+    def update(self, token: Token, changes: Any) -> Token:
+        return replace(token, **changes)
+
+    def revoke(self, token_id: str) -> None:
+        self._ended.add(token_id)
+
+
+def apply(
+    wish: WantedToken, platform: Platform, lock: Locker, deadline: Deadline, *, rehearse: bool = False
+) -> tuple[Owner, Outcome]:
+    """Make one token as wanted, or say what that would take. Raises a `TokensmithError`."""
+    planning.check_wish(wish, platform.capabilities.name_length)
+    platform.check(wish)
+    try:
+        owner = platform.resolve(wish.owner, wish.kind)
+        wish = platform.prepare(wish, owner)
+    except Refusal as refusal:
+        raise platform.diagnose(refusal) from None
+    steps = live_through(wish, owner, platform)
+    if rehearse:
+        return owner, drive(steps, Rehearsal(platform, owner, wish.name, deadline))
+    # Locked before the first look, also by runs that will have nothing to do: what they see must not be half done.
+    with lock(owner.key, wish.name), deadline.heeding_signals():
+        return owner, drive(steps, Performer(platform, owner, wish.name, deadline))
+
+
+def drive(steps: Steps[Outcome], performer: Performer) -> Outcome:
+    """Run the life cycle to its end, giving each effect to the performer."""
+    try:
+        effect = next(steps)
+        while True:
+            try:
+                came = performer.perform(effect)
+            except TokensmithError as error:
+                effect = steps.throw(error)
+            else:
+                effect = steps.send(came)
+    except StopIteration as stop:
+        outcome: Outcome = stop.value
+        return outcome

@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, the tokensmith.access authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The argument specs that the modules share, and the making of a module. The only file here that knows Ansible."""
+
+from __future__ import annotations
+
+import os
+from copy import deepcopy
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+
+from . import platforms
+
+try:
+    import requests  # noqa: F401
+
+    REQUESTS_MISSING: str | None = None
+except ImportError:
+    import traceback
+
+    REQUESTS_MISSING = traceback.format_exc()
+
+#: Where Ansible keeps `no_log` values out of results, a value shorter than this mangles what it touches by chance.
+_LONG_ENOUGH_TO_MASK = 8
+
+CONNECTION: dict[str, dict[str, Any]] = {
+    "platform": {"type": "str", "required": True, "choices": list(platforms.NAMES)},
+    "url": {"type": "str"},
+    "auth_token": {"type": "str", "no_log": True},
+    "auth_username": {"type": "str"},
+    "auth_password": {"type": "str", "no_log": True},
+    "auth_method": {"type": "str", "choices": ["auto", "token", "basic", "session"], "default": "auto"},
+    "http_headers": {"type": "dict", "no_log": True},
+    "validate_certs": {"type": "bool", "default": True, "fallback": (env_fallback, ["TOKENSMITH_VALIDATE_CERTS"])},
+    "ca_path": {"type": "path", "fallback": (env_fallback, ["TOKENSMITH_CA_PATH"])},
+    "client_cert": {"type": "path", "fallback": (env_fallback, ["TOKENSMITH_CLIENT_CERT"])},
+    "client_key": {"type": "path", "fallback": (env_fallback, ["TOKENSMITH_CLIENT_KEY"])},
+    "timeout": {"type": "int", "default": 30, "fallback": (env_fallback, ["TOKENSMITH_TIMEOUT"])},
+    "max_wait": {"type": "int", "default": 120, "fallback": (env_fallback, ["TOKENSMITH_MAX_WAIT"])},
+    "retries": {"type": "int", "default": 3, "fallback": (env_fallback, ["TOKENSMITH_RETRIES"])},
+    "allow_plain_http": {"type": "bool", "default": False},
+}
+
+OWNER: dict[str, dict[str, Any]] = {
+    "user": {"type": "str"},
+    "service_account": {"type": "str"},
+    "project": {"type": "str"},
+    "group": {"type": "str"},
+    "repository": {"type": "str"},
+}
+
+TOKEN: dict[str, dict[str, Any]] = {
+    "owner": {"type": "dict", "options": OWNER},
+    "name": {"type": "str", "required": True},
+    "id": {"type": "str"},
+    "description": {"type": "str"},
+    "permissions": {"type": "list", "elements": "str", "aliases": ["scopes"]},
+    "access_level": {"type": "int"},
+    "kind": {"type": "str", "choices": ["personal", "impersonation"]},
+    "projects": {"type": "list", "elements": "str"},
+    "all_projects": {"type": "bool"},
+    "expires_at": {"type": "str"},
+    "expires_in": {"type": "str"},
+    "rotate_before": {"type": "str"},
+    "rotation": {"type": "str", "choices": ["successor", "in_place"], "default": "successor"},
+    "overlap": {"type": "str", "default": "1d"},
+    "on_drift": {"type": "str", "choices": ["replace", "fail"], "default": "replace"},
+    "duplicates": {"type": "str", "choices": ["fail", "keep_newest"], "default": "fail"},
+    "secret": {"type": "str", "no_log": True},
+    "verify": {"type": "str", "choices": ["always", "never"], "default": "always"},
+    "allow_self": {"type": "bool", "default": False},
+    "state": {"type": "str", "choices": ["present", "absent", "rotated"], "default": "present"},
+}
+
+TOKEN_EXCLUSIVE = (("expires_at", "expires_in"),)
+
+
+def make_module(options: dict[str, dict[str, Any]], **rules: Any) -> AnsibleModule:
+    """The module for these options and the connection's; fails by itself where `requests` is missing."""
+    module = AnsibleModule(
+        argument_spec=deepcopy({**CONNECTION, **options}),
+        supports_check_mode=True,
+        **rules,
+    )
+    if REQUESTS_MISSING is not None:
+        module.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_MISSING)
+    _limit_masking(module)
+    return module
+
+
+def _limit_masking(module: AnsibleModule) -> None:
+    """Keep Ansible from mangling results with short secrets, or with secrets that are public text as well.
+
+    It replaces every `no_log` value anywhere in a result, so a header's "1" or a password that is also the user name
+    would corrupt ids, actions and minted secrets. Our own redaction covers what we write.
+    """
+    public = list(_texts({name: module.params[name] for name in module.params if not _is_secret(module, name)}))
+    module.no_log_values = {
+        value
+        for value in module.no_log_values
+        if len(value) >= _LONG_ENOUGH_TO_MASK and not any(value in text for text in public)
+    }
+
+
+def _is_secret(module: AnsibleModule, name: str) -> bool:
+    return bool(module.argument_spec.get(name, {}).get("no_log"))
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in _texts(item)]
+    if isinstance(value, (list, tuple)):
+        return [text for item in value for text in _texts(item)]
+    return [value] if isinstance(value, str) else []
+
+
+def environment() -> dict[str, str]:
+    """What the environment says to this collection, and where the user's files are."""
+    wanted = ("ANSIBLE_HOME", "HOME")
+    return {name: value for name, value in os.environ.items() if name.startswith("TOKENSMITH_") or name in wanted}

@@ -1,0 +1,191 @@
+# Copyright: (c) 2026, the tokensmith.access authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a platform is: single calls to one vendor's API, and a table of what that vendor can do.
+
+A platform knows no plan and keeps no state of a run; everything that decides is in `planning` and `lifecycle`.
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..errors import InvalidOption, TokensmithError, Unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime, timedelta
+
+    from ..lifetimes import Expiry
+    from ..redaction import Secret
+    from ..tokens import Evidence, Minted, MintSpec, Owner, OwnerRef, Policy, Token, WantedToken
+    from ..transport import Connection, Refusal, Transport
+
+
+LIVE = frozenset({"live"})
+STATUSES = frozenset({"live", "expired", "revoked"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a platform can do, asked before the first request.
+
+    `expiry_tolerance` is how far the granted end may lie from the wanted one: nothing where the server takes a date,
+    a day where it counts days from the mint, more where it grants named periods.
+    """
+
+    owner_kinds: frozenset[str]
+    attributes: frozenset[str]
+    required: Mapping[str, frozenset[str]]
+    kinds: frozenset[str] = frozenset()
+    updates: frozenset[str] = frozenset()
+    rotate_in_place: bool = False
+    expiry_tolerance: timedelta
+    periods: frozenset[str] = frozenset()
+    known_permissions: frozenset[str] = frozenset()
+    empty_permissions: bool = False
+    shows_last_use: bool = True
+    name_length: int = 255
+    #: what `token_policy` can set, and what its `state: absent` goes back to
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    auth_methods: frozenset[str] = frozenset({"auto", "token"})
+
+
+class Platform(abc.ABC):
+    """One vendor's token service.
+
+    Every method raises a `TokensmithError`: `OwnerNotFound`, `NotPermitted`, `CredentialRefused`, `ServiceError`,
+    `Unreachable`; those that mint may raise `AnswerLost` and then may or may not have been carried out.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+
+    def __init__(self, transport: Transport, connection: Connection) -> None:
+        self.transport = transport
+        self.connection = connection
+
+    @classmethod
+    @abc.abstractmethod
+    def connect(cls, connection: Connection) -> Platform:
+        """The platform behind a connection. Sends nothing yet; refuses a connection that cannot serve."""
+
+    @classmethod
+    def check_auth(cls, connection: Connection) -> None:
+        """Refuse a way to authenticate that the platform does not have, or that lacks its options."""
+        if connection.auth_method not in cls.capabilities.auth_methods:
+            ways = ", ".join(sorted(cls.capabilities.auth_methods))
+            raise InvalidOption("auth_method", f"{cls.title} has no {connection.auth_method}.", f"Use one of {ways}.")
+        if connection.auth_method == "token" and not connection.auth_token:
+            raise InvalidOption("auth_token", "auth_method: token needs it.")
+        if connection.auth_method in ("basic", "session") and not (
+            connection.auth_username and connection.auth_password
+        ):
+            raise InvalidOption(
+                "auth_username", f"auth_method: {connection.auth_method} needs it, and auth_password beside it."
+            )
+
+    @abc.abstractmethod
+    def resolve(self, ref: OwnerRef, kind: str | None) -> Owner:
+        """The owner that the server knows under this name or id; `kind` is the token kind where owners keep several."""
+
+    @abc.abstractmethod
+    def tokens(self, owner: Owner, *, name: str | None = None, statuses: frozenset[str] = LIVE) -> Iterator[Token]:
+        """The owner's tokens, page by page as they come: every one of these statuses, each once.
+
+        `name` and `statuses` allow to let the server look for them; others may come all the same.
+        """
+
+    @abc.abstractmethod
+    def create(self, owner: Owner, spec: MintSpec, expires_at: datetime | None) -> Minted:
+        """Mint a token. Sent once; `AnswerLost` if it may have been done without a usable answer."""
+
+    @abc.abstractmethod
+    def revoke(self, owner: Owner, token_id: str) -> None:
+        """End a token for good. Gone already counts as done."""
+
+    @abc.abstractmethod
+    def verify(self, secret: Secret) -> Evidence:
+        """Ask the server whether a secret works, in a session of its own, with nothing else that could let it in."""
+
+    @abc.abstractmethod
+    def own_token_id(self) -> str | None:
+        """The id of the token that this run authenticates with; None if it is no token of this platform.
+
+        Raises `Unsupported` where that cannot be found out.
+        """
+
+    @abc.abstractmethod
+    def diagnose(self, refusal: Refusal) -> TokensmithError:
+        """What a refusal means on this platform; may read once more to find out. Returns what to raise."""
+
+    def end(self, expiry: Expiry, now: datetime) -> datetime | None:
+        """When a token minted `now` is asked to end, as exactly as the platform can be asked; None for never."""
+        return expiry.moment(now)
+
+    def rotate(self, owner: Owner, token: Token, spec: MintSpec, expires_at: datetime | None, *, own: bool) -> Minted:
+        """Give a token a new secret and end, killing the old secret at once; `own`: the credential of this run."""
+        raise Unsupported(f"rotation: {self.title} cannot rotate a token in place.")
+
+    def update(self, owner: Owner, token: Token, changes: Mapping[str, object]) -> Token:
+        """Change what the platform can change in place; the secret stays."""
+        raise Unsupported(f"{', '.join(changes)}: {self.title} cannot change a token in place.")
+
+    def secret_id(self, secret: Secret) -> str | None:
+        """The id of the token behind a secret where the secret itself tells, without a request."""
+        return None
+
+    def same_permissions(self, wanted: frozenset[str], found: frozenset[str]) -> bool:
+        """Whether a token that was asked for the one set and shows the other is as wanted."""
+        return wanted == found
+
+    def prepare(self, wish: WantedToken, owner: Owner) -> WantedToken:
+        """The wish in the server's own terms (project names as ids); may read, never writes."""
+        return wish
+
+    def check(self, wish: WantedToken) -> None:
+        """Refuse what this platform can never do, before the first request; extend for the platform's own rules."""
+        can = self.capabilities
+        if wish.owner.kind not in can.owner_kinds:
+            raise Unsupported(
+                f"owner.{wish.owner.kind}: {self.title} has no tokens of that kind of owner. "
+                f"It has them for: {', '.join(sorted(can.owner_kinds - {'self'}))}."
+            )
+        for option in sorted(wish.managed().keys() - can.attributes - {"permissions"}):
+            raise Unsupported(f"{option}: tokens of {self.title} have no {option.replace('_', ' ')}. Leave it out.")
+        if wish.kind is not None and wish.kind not in can.kinds:
+            raise Unsupported(f"kind: {self.title} has no {wish.kind} tokens. Leave it out.")
+        if wish.rotation == "in_place" and not can.rotate_in_place:
+            raise Unsupported(f"rotation: {self.title} cannot rotate a token in place. Use successor.")
+        if can.periods and wish.expiry is not None and str(wish.expiry) not in can.periods:
+            raise InvalidOption(
+                "expires_at" if wish.expiry.on else "expires_in",
+                f"{wish.expiry} is none of the periods that {self.title} grants.",
+                f"Give expires_in: one of {', '.join(sorted(can.periods))}.",
+            )
+
+    def policy(self, owner: Owner) -> Policy | None:
+        """The server's own rules about lifetimes for tokens of this owner; None where they cannot be read.
+
+        Read at most once a run, and only where it may be read: never a reason to fail.
+        """
+        return None
+
+    def below(self, owner: Owner) -> Iterator[Owner]:
+        """The owners inside another one, at any depth (a group's subgroups and projects); none for most."""
+        return iter(())
+
+    def read_settings(self) -> dict[str, Any]:
+        """The server's token policy, by `token_policy`'s option names; only what this server and edition has."""
+        raise Unsupported(f"token_policy: {self.title} has no such policy.")
+
+    def write_settings(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Change the policy (None: back to the server's default) and return what it is afterwards, as read back."""
+        raise Unsupported(f"token_policy: {self.title} has no such policy.")
+
+    def every_token(self) -> Iterator[tuple[Owner, Token]]:
+        """Every live token of the whole server with its owner, for an administrator."""
+        raise Unsupported(f"report_violations: {self.title} cannot list the tokens of all owners.")

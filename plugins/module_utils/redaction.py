@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, the tokensmith.access authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets as values that do not print, and texts freed of them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from urllib.parse import quote, quote_plus
+
+MASK = "********"
+#: Shorter ones are only masked as whole words: replacing every "a" would garble a text without hiding anything.
+_FREE_STANDING = 8
+
+
+class Secret:
+    """A secret's value. It never shows in `str`, `repr` or an exception; `reveal` is its only door."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    __str__ = __repr__
+
+
+def disguises(secret: str) -> set[str]:
+    """The secret in the forms in which servers, proxies and libraries quote it back."""
+    return {
+        secret,
+        quote(secret, safe=""),
+        quote(secret),
+        quote_plus(secret),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        base64.b64encode(secret.encode()).decode(),
+        base64.urlsafe_b64encode(secret.encode()).decode(),
+    }
+
+
+class Redactor:
+    """Knows the secrets of this run and takes them out of texts that leave it."""
+
+    def __init__(self) -> None:
+        self._forms: set[str] = set()
+
+    def learn(self, *secrets: str | Secret | None) -> None:
+        """Remember secrets; None and the empty string are passed over."""
+        for secret in secrets:
+            value = secret.reveal() if isinstance(secret, Secret) else secret
+            if value:
+                self._forms |= disguises(value)
+                self._forms |= disguises(value.strip()) if value.strip() else set()
+
+    def clean(self, text: str) -> str:
+        """The text with every known secret masked and control characters made visible."""
+        for form in sorted(self._forms, key=len, reverse=True):
+            if len(form) >= _FREE_STANDING:
+                text = text.replace(form, MASK)
+            elif form in text:
+                text = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", MASK, text)
+        return printable(text)
+
+
+def printable(text: str) -> str:
+    """Control characters (terminal escapes, line breaks) as visible escapes: names and messages are other people's."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def excerpt(text: str, limit: int = 200) -> str:
+    """The beginning of a foreign text, white space folded, on one line."""
+    folded = " ".join(text.split())
+    return folded if len(folded) <= limit else folded[: limit - 1] + "…"

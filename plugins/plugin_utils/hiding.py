@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, the tokensmith.access authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's side of every module: nothing secret is shown, and the plan is.
+
+The modules' results carry secrets, so a result is hidden as soon as there is one in it, or as soon as it is not plainly
+free of one (a module that was killed half-way through printing).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible import constants as C
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+display = Display()
+
+#: What a module of this collection always returns, unless it broke.
+_SIGNS_OF_LIFE = frozenset({"action", "msg", "tokens", "results", "settings"})
+_ALLOW_DEBUG = "TOKENSMITH_ALLOW_DEBUG"
+_TASK_TIMEOUT = "TOKENSMITH_TASK_TIMEOUT"
+
+
+class HidingAction(ActionBase):
+    """Runs the module of the same name and hides what it must."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        del tmp
+        self._refuse_debug()
+        self._refuse_task_environment()
+        self._refuse_vanished_owner()
+        if C.config.get_config_value("DEFAULT_KEEP_REMOTE_FILES"):
+            display.warning(
+                "ANSIBLE_KEEP_REMOTE_FILES leaves the module's files behind, with every option in them, secret ones too."
+            )
+        # With -vvv, connection plugins print what a module prints, unless the play context says not to.
+        shown, self._play_context.no_log = self._play_context.no_log, True
+        try:
+            with _TimeLimit(self._task):
+                answer = self._execute_module(task_vars=task_vars)
+        finally:
+            self._play_context.no_log = shown
+        result.update(self._presentable(answer))
+        return result
+
+    def _presentable(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """The module's answer without what must not be seen, marked as hidden if it holds a secret."""
+        answer.pop("invocation", None)
+        if "module_stdout" in answer or "module_stderr" in answer or not _SIGNS_OF_LIFE & answer.keys():
+            return self._broken(answer)
+        if holds_secret(answer):
+            # The second is what hides the sum of a loop on ansible-core 2.16 to 2.18.
+            answer["_ansible_no_log"] = True
+            self._task.no_log = True
+            prepared = (answer.get("diff") or {}).get("prepared")
+            if prepared and self._task.diff:
+                # The callback hides the diff with the rest; the plan has no secret in it.
+                display.display(prepared)
+        return answer
+
+    def _broken(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """A module that died says nothing that can be trusted to be free of secrets."""
+        reason = f"exit status {answer['rc']}" if "rc" in answer else "no usable answer"
+        kept: dict[str, Any] = {name: answer[name] for name in ("rc", "unreachable") if name in answer}
+        return {
+            "failed": True,
+            "msg": f"The module {self._task.action} did not end properly ({reason}). Its output is not shown, because a "
+            "secret may be in it. Run again: the next run sees what this one left behind. If it happens again, check "
+            "the Python interpreter of the host that runs the module.",
+            "_ansible_no_log": False,
+            **kept,
+        }
+
+    def _refuse_debug(self) -> None:
+        if C.config.get_config_value("DEFAULT_DEBUG") and not os.environ.get(_ALLOW_DEBUG):
+            raise AnsibleActionFail(
+                "ANSIBLE_DEBUG prints every option and every result, secret ones too, and nothing can hide them. Nothing was "
+                f"done. Unset it, or set {_ALLOW_DEBUG}=1 to accept that."
+            )
+
+    def _refuse_task_environment(self) -> None:
+        environments = self._task.environment or []
+        for environment in environments if isinstance(environments, list) else [environments]:
+            names = (
+                [name for name in environment if str(name).startswith("TOKENSMITH_")]
+                if isinstance(environment, dict)
+                else []
+            )
+            if names:
+                raise AnsibleActionFail(
+                    f"environment: {', '.join(sorted(names))} is set by the task or play. Ansible prints a task's environment "
+                    "and puts it into command lines. Give the option instead, or set the variable for ansible-playbook itself."
+                )
+
+    def _refuse_vanished_owner(self) -> None:
+        """An owner that was written down and then omitted must not become the caller."""
+        source = getattr(self._task, "_ds", None)
+        written = source.get(self._task.action) if isinstance(source, dict) else None
+        for name in ("owner", "owners"):
+            if isinstance(written, dict) and name in written and self._task.args.get(name) is None:
+                raise AnsibleActionFail(
+                    f"{name}: it is there but came out empty (an omitted or undefined value?). Give an owner, or leave {name} "
+                    "out for the caller's own tokens."
+                )
+
+
+class _TimeLimit:
+    """Tells the module how long the task may run: the keyword `timeout` ends the task, but not the module."""
+
+    def __init__(self, task: Any) -> None:
+        self._task = task
+
+    def __enter__(self) -> None:
+        self._before = self._task.environment
+        if self._task.timeout:
+            self._task.environment = [*(self._before or []), {_TASK_TIMEOUT: str(self._task.timeout)}]
+
+    def __exit__(self, *_exception: object) -> None:
+        self._task.environment = self._before
+
+
+def holds_secret(value: Any) -> bool:
+    """Whether a `secret` with something in it is anywhere in a result."""
+    if isinstance(value, dict):
+        return any((name == "secret" and bool(item)) or holds_secret(item) for name, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return any(holds_secret(item) for item in value)
+    return False
