@@ -138,7 +138,7 @@ class Performer:
                 return self.revoke(token_id)
 
     def look(self) -> Listing:
-        tokens = tuple(token for token in self.platform.tokens(self.owner, self.name) if token.name == self.name)
+        tokens = tuple(token for token in self.platform.tokens(self.owner, name=self.name) if token.name == self.name)
         return Listing(tokens, self.platform.transport.now())
 
     def create(self, spec: MintSpec, expires_at: datetime | None) -> Minted:
