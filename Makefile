@@ -85,7 +85,7 @@ matrix: setup ## The playbook tests with each supported ansible-core
 	@status=0; \
 	$(MAKE) --jobs=2 --keep-going --output-sync=target $(CORES:%=matrix-%) || status=$$?; \
 	echo; cat .cache/matrix/*.txt; \
-	grep -Lq SKIPPED .cache/matrix/*.txt || { echo "Nothing was tested."; status=1; }; \
+	grep -qv SKIPPED .cache/matrix/*.txt || { echo "Nothing was tested."; status=1; }; \
 	exit $$status
 
 $(CORES:%=matrix-%): matrix-%: setup
