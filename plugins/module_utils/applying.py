@@ -17,8 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import planning
-from .errors import OutOfTime, TokensmithError
-from .lifecycle import (
+from .effects import (
     Create,
     Listing,
     Look,
@@ -30,8 +29,9 @@ from .lifecycle import (
     Update,
     Verify,
     WhoAmI,
-    live_through,
 )
+from .errors import OutOfTime, TokensmithError
+from .lifecycle import live_through
 from .redaction import Secret
 from .tokens import Minted, MintSpec, Token
 from .transport import Refusal
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from .lifecycle import Effect, Steps
+    from .effects import Effect, Steps
     from .platforms.base import Platform
     from .tokens import Owner, WantedToken
 

@@ -14,7 +14,7 @@ from .redaction import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .lifecycle import Outcome
+    from .effects import Outcome
     from .tokens import Owner
 
 _SIGNS = {"create": "  +", "update": "  ~", "replace": "-/+", "rotate": "  ↻", "retire": "  -", "revoke": "  -"}

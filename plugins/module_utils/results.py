@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .effects import Undelivered
 from .errors import AnswerLost
-from .lifecycle import Undelivered
 from .lifetimes import iso
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from .effects import Outcome
     from .errors import TokensmithError
-    from .lifecycle import Outcome
     from .tokens import Owner
 
 
