@@ -45,6 +45,13 @@ def ansible_playbook() -> Path:
     return Path(chosen).absolute() if chosen else Path(sys.executable).with_name("ansible-playbook")
 
 
+@pytest.fixture(scope="session")
+def core_version() -> str:
+    """Return the release of ansible-core under test."""
+    program = "import importlib.metadata; print(importlib.metadata.version('ansible-core'))"
+    return subprocess.check_output([ansible_playbook().with_name("python"), "-c", program], text=True).strip()
+
+
 def isolated_environment(folder: Path) -> dict[str, str]:
     """Return an environment in which Ansible finds its settings, and leaves its traces, in the folder only."""
     for name in ("home", "tmp"):
