@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -52,15 +53,24 @@ def core_version() -> str:
     return subprocess.check_output([ansible_playbook().with_name("python"), "-c", program], text=True).strip()
 
 
-def isolated_environment(folder: Path) -> dict[str, str]:
+@pytest.fixture
+def short_tmp(tmp_path: Path) -> Iterator[Path]:
+    """Return another, short path of tmp_path/tmp: ansible-core 2.20 and later make Unix sockets below TMPDIR."""
+    (tmp_path / "tmp").mkdir()
+    with tempfile.TemporaryDirectory(prefix="tokensmith-", dir="/tmp") as folder:
+        link = Path(folder, "tmp")
+        link.symlink_to(tmp_path / "tmp")
+        yield link
+
+
+def isolated_environment(folder: Path, tmp: Path) -> dict[str, str]:
     """Return an environment in which Ansible finds its settings, and leaves its traces, in the folder only."""
-    for name in ("home", "tmp"):
-        (folder / name).mkdir(exist_ok=True)
+    (folder / "home").mkdir()
     (folder / "ansible.cfg").touch()
     return {
         "PATH": os.pathsep.join([str(ansible_playbook().parent), "/usr/local/bin", "/usr/bin", "/bin"]),
         "HOME": str(folder / "home"),
-        "TMPDIR": str(folder / "tmp"),
+        "TMPDIR": str(tmp),
         "LC_ALL": "C.UTF-8",
         "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
         "ANSIBLE_HOME": str(folder / "home" / ".ansible"),
@@ -71,7 +81,7 @@ def isolated_environment(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def playbook(tmp_path: Path) -> Callable[..., Result]:
+def playbook(tmp_path: Path, short_tmp: Path) -> Callable[..., Result]:
     """Return a function that runs a playbook on localhost.
 
     playbook(source, *args, env=None, extra_vars=None) -> Result
@@ -84,7 +94,7 @@ def playbook(tmp_path: Path) -> Callable[..., Result]:
     python = ansible_playbook().with_name("python")
     inventory = tmp_path / "inventory.ini"
     inventory.write_text(f'localhost ansible_connection=local ansible_python_interpreter="{python}"\n')
-    environment = isolated_environment(tmp_path)
+    environment = isolated_environment(tmp_path, short_tmp)
     numbers = itertools.count(1)
 
     def run(
