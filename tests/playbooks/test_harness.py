@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 PLAY = """
 - hosts: localhost
   gather_facts: false
@@ -25,7 +27,7 @@ PLAY = """
 
 
 def test_the_chosen_release_runs_in_an_environment_of_its_own(
-    playbook: Callable[..., Any], core_version: str, tmp_path: Path, monkeypatch: Any
+    playbook: Callable[..., Any], core_version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOKENSMITH_URL", "http://127.0.0.1:1")
     outcome = tmp_path / "outcome.json"
