@@ -125,7 +125,7 @@ class Performer:
             case ReadPolicy():
                 return self.platform.policy(self.owner)
             case WhoAmI():
-                return self.platform.own_token_id()
+                return self.platform.own_token_id(self.owner)
             case MakeSureOfTime(minted):
                 return self.deadline.check(minted=minted)
             case Create(spec, expires_at):

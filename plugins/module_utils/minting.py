@@ -122,8 +122,7 @@ def own_id(owner: Owner, tokens: tuple[Token, ...]) -> Steps[str | None]:
     try:
         own: str | None = yield WhoAmI()
     except Unsupported:
-        # Only tokens of the caller's own can be its credential.
-        return _ANY if owner.caller else None
+        return _ANY
     return own
 
 

@@ -42,6 +42,10 @@ class Owners:
     def caller_is_admin(self) -> bool:
         return bool(self._caller.get("is_admin"))
 
+    @property
+    def caller_id(self) -> str:
+        return str(self._caller["id"])
+
     def _resolve(self, ref: OwnerRef, shelf: str) -> Owner:
         if ref.kind == "self":
             return Owner("user", str(self._caller["id"]), self._caller["username"], shelf=shelf, caller=True)

@@ -112,10 +112,11 @@ class Platform(abc.ABC):
         """Ask the server whether a secret works, in a session of its own, with nothing else that could let it in."""
 
     @abc.abstractmethod
-    def own_token_id(self) -> str | None:
-        """The id of the token that this run authenticates with; None if it is no token of this platform.
+    def own_token_id(self, owner: Owner) -> str | None:
+        """The id of the token that this run authenticates with; None if it is none of this owner's.
 
-        Raises `Unsupported` where that cannot be found out.
+        It may be another owner's id: ids are compared. Raises `Unsupported` where it may be one of this owner's, and which
+        one cannot be found out.
         """
 
     @abc.abstractmethod

@@ -184,15 +184,18 @@ class GitLab(Platform):
             )
         return self._ask_self(secret)
 
-    def own_token_id(self) -> str | None:
+    def own_token_id(self, owner: Owner) -> str | None:
         try:
             body = self.transport.get("/personal_access_tokens/self").body
         except Refusal as refusal:
             if refusal.status == 400:
                 return None
-            if refusal.status == 404:
-                raise Unsupported("GitLab tells which token a run uses from 15.5 on.") from None
-            raise
+            if refusal.status != 404:
+                raise
+            # Before 15.5 nothing tells which token a run uses. A project's or group's acts as a bot of its own.
+            if owner.kind not in _BOT_OWNERS and owner.id != self._owners.caller_id:
+                return None
+            raise Unsupported("GitLab tells which token a run uses from 15.5 on.") from None
         return str(body["id"])
 
     def policy(self, owner: Owner) -> Policy | None:
