@@ -202,23 +202,23 @@ class Transport:
     def close(self) -> None:
         self._session.close()
 
-    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Answer:
-        """Read; sent again after passing troubles."""
-        return self._send("GET", path, query=query, again=True)
+    def get(self, path: str, query: Mapping[str, Any] | None = None, *, private: bool = False) -> Answer:
+        """Read; sent again after passing troubles. Nothing of a `private` answer is ever quoted: it holds secrets."""
+        return self._send("GET", path, query=query, again=True, private=private)
 
     def delete(self, path: str) -> Answer:
         """Revoke; sent again after passing troubles, so 404 may mean that the first one was carried out."""
         return self._send("DELETE", path, again=True)
 
-    def write(self, method: str, path: str, body: Mapping[str, Any]) -> Answer:
+    def write(self, method: str, path: str, body: Mapping[str, Any], *, private: bool = False) -> Answer:
         """Write what may be written twice without harm by the caller's own next run; not sent again by itself."""
-        return self._send(method, path, body=body)
+        return self._send(method, path, body=body, private=private)
 
     def mint(self, method: str, path: str, body: Mapping[str, Any]) -> Answer:
         """Send what makes a secret, once. `AnswerLost` if it may have been carried out without a usable answer."""
         sent_at = self.now()
         try:
-            return self._send(method, path, body=body, mint=True)
+            return self._send(method, path, body=body, mint=True, private=True)
         except AnswerLost as lost:
             raise AnswerLost(str(lost), sent_at=sent_at, token_id=lost.token_id) from None
 
@@ -231,6 +231,7 @@ class Transport:
         body: Mapping[str, Any] | None = None,
         again: bool = False,
         mint: bool = False,
+        private: bool = False,
     ) -> Answer:
         call = self.redactor.clean(f"{method} {path}")
         tries = 0
@@ -259,7 +260,7 @@ class Transport:
                     self._wait_as_told(call, response, at, tries)
                     continue
                 if not (again and response.status_code in _PASSING and tries <= self._connection.retries):
-                    return self._read(call, response, at, mint=mint)
+                    return self._read(call, response, at, mint=mint, private=private)
             elif trouble is not None and not (_unsent(trouble) or again):
                 raise self._lost(call, trouble, mint=mint) from None
             elif trouble is not None and (_hopeless(trouble) or tries > self._connection.retries):
@@ -277,7 +278,7 @@ class Transport:
                 status=429,
             )
 
-    def _read(self, call: str, response: requests.Response, at: datetime, *, mint: bool) -> Answer:
+    def _read(self, call: str, response: requests.Response, at: datetime, *, mint: bool, private: bool) -> Answer:
         """Turn a response into an answer, or into the error that it is."""
         status, headers = response.status_code, response.headers
         body, broken = _decode(response)
@@ -300,7 +301,7 @@ class Transport:
             )
         if reason is not None:
             raise Refusal(call, status, reason, body, headers)
-        raise NotTheApi(f"{call}: {self._not_the_api(response, mint=mint)}", status=status)
+        raise NotTheApi(f"{call}: {self._not_the_api(response, private=private)}", status=status)
 
     def _redirected(self, response: requests.Response) -> str:
         target = urlsplit(response.headers.get("Location", ""))
@@ -311,10 +312,10 @@ class Transport:
             "a login page or a proxy stands before the API."
         )
 
-    def _not_the_api(self, response: requests.Response, *, mint: bool) -> str:
+    def _not_the_api(self, response: requests.Response, *, private: bool) -> str:
         kind = response.headers.get("Content-Type", "no content type").split(";")[0]
-        # The answer to a mint may hold a secret that nobody knows yet: it is never quoted.
-        quoted = "" if mint else self.redactor.clean(excerpt(_text_of(response)))
+        # The answer to a mint, for one, may hold a secret that nobody knows yet.
+        quoted = "" if private else self.redactor.clean(excerpt(_text_of(response)))
         return (
             f"the server answered {response.status_code} with {kind}, not with what this API sends"
             f"{f': {quoted}' if quoted else ''}. Check that url is the base address of the right product, and whether a "

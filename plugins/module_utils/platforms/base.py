@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..errors import InvalidOption, TokensmithError, Unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime, timedelta
 
     from ..lifetimes import Expiry
@@ -50,6 +50,10 @@ class Capabilities:
     name_length: int = 255
     #: what `token_policy` can set, and what its `state: absent` goes back to
     settings: Mapping[str, Any] = field(default_factory=dict)
+    #: where a server has these, said when one has not
+    setting_needs: Mapping[str, str] = field(default_factory=dict)
+    #: whether the server itself revokes tokens that live longer than a lowered `max_lifetime_days` allows
+    lowering_revokes: bool = False
     auth_methods: frozenset[str] = frozenset({"auto", "token"})
 
 
@@ -150,11 +154,7 @@ class Platform(abc.ABC):
     def check(self, wish: WantedToken) -> None:
         """Refuse what this platform can never do, before the first request; extend for the platform's own rules."""
         can = self.capabilities
-        if wish.owner.kind not in can.owner_kinds:
-            raise Unsupported(
-                f"owner.{wish.owner.kind}: {self.title} has no tokens of that kind of owner. "
-                f"It has them for: {', '.join(sorted(can.owner_kinds - {'self'}))}."
-            )
+        self.check_owner(wish.owner)
         for option in sorted(wish.managed().keys() - can.attributes - {"permissions"}):
             raise Unsupported(f"{option}: tokens of {self.title} have no {option.replace('_', ' ')}. Leave it out.")
         if wish.kind is not None and wish.kind not in can.kinds:
@@ -168,6 +168,20 @@ class Platform(abc.ABC):
                 f"Give expires_in: one of {', '.join(sorted(can.periods))}.",
             )
 
+    def check_owner(self, ref: OwnerRef) -> None:
+        """Refuse a kind of owner that has no tokens here, before the first request."""
+        kinds = self.capabilities.owner_kinds
+        if ref.kind not in kinds:
+            raise Unsupported(
+                f"owner.{ref.kind}: {self.title} has no tokens of that kind of owner. "
+                f"It has them for: {', '.join(sorted(kinds - {'self'}))}."
+            )
+
+    @property
+    def shows_last_use(self) -> bool:
+        """Whether the tokens seen so far say when they were last used."""
+        return self.capabilities.shows_last_use
+
     def policy(self, owner: Owner) -> Policy | None:
         """The server's own rules about lifetimes for tokens of this owner; None where they cannot be read.
 
@@ -179,6 +193,15 @@ class Platform(abc.ABC):
         """The owners inside another one, at any depth (a group's subgroups and projects); none for most."""
         return iter(())
 
+    def check_settings(self, wanted: Mapping[str, Any]) -> None:
+        """Refuse what can never be set here, before the first request; extend for the platform's own rules."""
+        can = self.capabilities.settings
+        if not can:
+            raise Unsupported(f"token_policy: {self.title} has no such policy.")
+        for name in wanted:
+            if name not in can:
+                raise Unsupported(f"{name}: {self.title} has no such setting. It has: {', '.join(sorted(can))}.")
+
     def read_settings(self) -> dict[str, Any]:
         """The server's token policy, by `token_policy`'s option names; only what this server and edition has."""
         raise Unsupported(f"token_policy: {self.title} has no such policy.")
@@ -187,6 +210,13 @@ class Platform(abc.ABC):
         """Change the policy (None: back to the server's default) and return what it is afterwards, as read back."""
         raise Unsupported(f"token_policy: {self.title} has no such policy.")
 
-    def every_token(self) -> Iterator[tuple[Owner, Token]]:
-        """Every live token of the whole server with its owner, for an administrator."""
+    def without_effect(self, settings: Mapping[str, Any]) -> dict[str, str]:
+        """Those settings that the server is known to keep without acting on them, each with the reason."""
+        return {}
+
+    def every_token(self, relevant: Callable[[Token], bool]) -> Iterator[tuple[Owner, Token]]:
+        """The live tokens of the whole server that are `relevant`, with their owners, for an administrator.
+
+        The owners of others need not be looked up.
+        """
         raise Unsupported(f"report_violations: {self.title} cannot list the tokens of all owners.")
