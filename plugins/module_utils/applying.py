@@ -12,29 +12,38 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import planning
 from .effects import (
     Create,
+    Erase,
     Listing,
     Look,
     MakeSureOfTime,
+    Now,
     Outcome,
+    Promote,
+    Read,
     ReadPolicy,
+    Reserve,
     Revoke,
     Rotate,
     Update,
     Verify,
+    Wait,
     WhoAmI,
+    Write,
 )
 from .errors import OutOfTime, TokensmithError
 from .lifecycle import live_through
+from .record import Place
 from .redaction import Secret
-from .tokens import Minted, MintSpec, Token
-from .transport import Refusal
+from .storing import PlayedStore
+from .tokens import Evidence, Minted, MintSpec, Token
+from .transport import Refusal, origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,6 +52,8 @@ if TYPE_CHECKING:
 
     from .effects import Effect, Steps
     from .platforms.base import Platform
+    from .stores import Store
+    from .storing import Opener
     from .tokens import Owner, WantedToken
 
     #: Takes the lock of one token: called with its owner's key and its name.
@@ -98,7 +109,10 @@ class Deadline:
 class Performer:
     """Carries effects out for one owner on a platform."""
 
-    def __init__(self, platform: Platform, owner: Owner, name: str, deadline: Deadline) -> None:
+    def __init__(
+        self, platform: Platform, owner: Owner, name: str, deadline: Deadline, store: Store | None = None
+    ) -> None:
+        self._store = store
         self.platform = platform
         self.owner = owner
         self.name = name
@@ -121,13 +135,7 @@ class Performer:
             case Look():
                 return self.look()
             case Verify(secret):
-                return self.platform.verify(secret)
-            case ReadPolicy():
-                return self.platform.policy(self.owner)
-            case WhoAmI():
-                return self.platform.own_token_id(self.owner)
-            case MakeSureOfTime(minted):
-                return self.deadline.check(minted=minted)
+                return self.verify(secret)
             case Create(spec, expires_at):
                 return self.create(spec, expires_at)
             case Rotate(token, spec, expires_at, own):
@@ -136,6 +144,49 @@ class Performer:
                 return self.update(token, changes)
             case Revoke(token_id):
                 return self.revoke(token_id)
+            case Read() | Write() | Erase() | Promote() | Reserve():
+                return self._keep(effect)
+            case _:
+                return self._ask(effect)
+
+    def _ask(self, effect: Effect) -> Any:
+        """Facts about the server and the run."""
+        match effect:
+            case ReadPolicy():
+                return self.platform.policy(self.owner)
+            case WhoAmI():
+                return self.platform.own_token_id(self.owner)
+            case MakeSureOfTime(minted):
+                return self.deadline.check(minted=minted)
+            case Now():
+                return self.platform.transport.now()
+            case Wait(seconds):
+                return self.wait(seconds)
+
+    def _keep(self, effect: Effect) -> Any:
+        """The store's part."""
+        if self._store is None:
+            raise AssertionError("without a store nothing is kept")
+        match effect:
+            case Read(slot):
+                text = self._store.read(slot)
+                if slot != "record":
+                    self.platform.transport.redactor.learn(text)
+                return text
+            case Write(slot, secret):
+                return self._store.write(slot, secret.reveal())
+            case Erase(slot):
+                return self._store.erase(slot)
+            case Promote(secret):
+                return self._store.promote(secret.reveal())
+            case Reserve():
+                return self._store.probe()
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def verify(self, secret: Secret) -> Evidence:
+        return self.platform.verify(secret)
 
     def look(self) -> Listing:
         tokens = tuple(token for token in self.platform.tokens(self.owner, name=self.name) if token.name == self.name)
@@ -157,9 +208,12 @@ class Performer:
 class Rehearsal(Performer):
     """Carries reads out and plays writes: nothing is sent that could change anything."""
 
-    def __init__(self, platform: Platform, owner: Owner, name: str, deadline: Deadline) -> None:
-        super().__init__(platform, owner, name, deadline)
+    def __init__(
+        self, platform: Platform, owner: Owner, name: str, deadline: Deadline, store: Store | None = None
+    ) -> None:
+        super().__init__(platform, owner, name, deadline, None if store is None else PlayedStore(store))
         self._made: list[Token] = []
+        self._secrets: list[Secret] = []
         self._ended: set[str] = set()
 
     def look(self) -> Listing:
@@ -180,7 +234,9 @@ class Rehearsal(Performer):
             expires_at=expires_at,
         )
         self._made.append(token)
-        return Minted(token=token, secret=Secret(""))
+        secret = Secret(f"rehearsed-{len(self._made)}")
+        self._secrets.append(secret)
+        return Minted(token=token, secret=secret)
 
     def rotate(self, token: Token, spec: MintSpec, expires_at: datetime | None, *, own: bool) -> Minted:
         self._ended.add(token.id)
@@ -192,9 +248,23 @@ class Rehearsal(Performer):
     def revoke(self, token_id: str) -> None:
         self._ended.add(token_id)
 
+    def verify(self, secret: Secret) -> Evidence:
+        if any(secret == made for made in self._secrets):
+            return Evidence(verdict="accepted")
+        return super().verify(secret)
+
+    def wait(self, seconds: float) -> None:
+        """A rehearsal does not wait."""
+
 
 def apply(
-    wish: WantedToken, platform: Platform, lock: Locker, deadline: Deadline, *, rehearse: bool = False
+    wish: WantedToken,
+    platform: Platform,
+    lock: Locker,
+    deadline: Deadline,
+    *,
+    store_at: Opener | None = None,
+    rehearse: bool = False,
 ) -> tuple[Owner, Outcome]:
     """Make one token as wanted, or say what that would take. Raises a `TokensmithError`."""
     planning.check_wish(wish, platform.capabilities.name_length)
@@ -204,12 +274,23 @@ def apply(
         wish = platform.prepare(wish, owner)
     except Refusal as refusal:
         raise platform.diagnose(refusal) from None
-    steps = live_through(wish, owner, platform)
+    store = None if store_at is None else store_at(owner, wish.name)
+    place = None if store is None else Place(origin(platform.connection.url), owner.key, wish.name)
+    steps = live_through(wish, owner, platform, place)
     if rehearse:
-        return owner, drive(steps, Rehearsal(platform, owner, wish.name, deadline))
+        return owner, _without_secret(drive(steps, Rehearsal(platform, owner, wish.name, deadline, store)))
     # Locked before the first look, also by runs that will have nothing to do: what they see must not be half done.
-    with lock(owner.key, wish.name), deadline.heeding_signals():
-        return owner, drive(steps, Performer(platform, owner, wish.name, deadline))
+    with (
+        lock(owner.key, wish.name),
+        store.lock(platform.connection.max_wait) if store else nullcontext(),
+        deadline.heeding_signals(),
+    ):
+        return owner, drive(steps, Performer(platform, owner, wish.name, deadline, store))
+
+
+def _without_secret(outcome: Outcome) -> Outcome:
+    """A rehearsal makes none."""
+    return replace(outcome, secret=None)
 
 
 def drive(steps: Steps[Outcome], performer: Performer) -> Outcome:

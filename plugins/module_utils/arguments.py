@@ -51,6 +51,13 @@ OWNER: dict[str, dict[str, Any]] = {
     "repository": {"type": "str"},
 }
 
+STORE: dict[str, dict[str, Any]] = {
+    "type": {"type": "str", "choices": ["directory", "credential_helper"], "required": True},
+    "path": {"type": "path"},
+    "helper": {"type": "str"},
+    "key": {"type": "str", "no_log": False},
+}
+
 TOKEN: dict[str, dict[str, Any]] = {
     "owner": {"type": "dict", "options": OWNER},
     "name": {"type": "str", "required": True},
@@ -69,12 +76,14 @@ TOKEN: dict[str, dict[str, Any]] = {
     "on_drift": {"type": "str", "choices": ["replace", "fail"], "default": "replace"},
     "duplicates": {"type": "str", "choices": ["fail", "keep_newest"], "default": "fail"},
     "secret": {"type": "str", "no_log": True},
+    "store": {"type": "dict", "options": STORE},
+    "return_secret": {"type": "bool", "default": False, "no_log": False},
     "verify": {"type": "str", "choices": ["always", "never"], "default": "always"},
     "allow_self": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "absent", "rotated"], "default": "present"},
 }
 
-TOKEN_EXCLUSIVE = (("expires_at", "expires_in"),)
+TOKEN_EXCLUSIVE = (("expires_at", "expires_in"), ("secret", "store"))
 
 
 def make_module(options: dict[str, dict[str, Any]], **rules: Any) -> AnsibleModule:
@@ -117,6 +126,5 @@ def _texts(value: Any) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """What the environment says to this collection, and where the user's files are."""
-    wanted = ("ANSIBLE_HOME", "HOME")
-    return {name: value for name, value in os.environ.items() if name.startswith("TOKENSMITH_") or name in wanted}
+    """The environment, for what may read it: fallbacks of options, where the user's files are, a helper's few needs."""
+    return dict(os.environ)

@@ -178,6 +178,8 @@ class Outcome:
     #: still there, and from when on each may go
     superseded: tuple[Predecessor, ...] = ()
     warnings: tuple[str, ...] = ()
+    #: whether the new secret is in the store
+    stored: bool = False
 
     @property
     def changed(self) -> bool:

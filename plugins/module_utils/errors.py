@@ -12,6 +12,7 @@ TokensmithError           anything this collection reports as a failed task
   SecretUndecided         whether the known secret works could not be found out
   SelfGuard               the token is the credential of this very run
   NotKept                 the server made something else of what was asked
+  StoreError              the store cannot be used, or does not give back what was written
   Busy                    another run holds the lock of this token
   OutOfTime               the task's own timeout leaves no room for a safe mint
   CredentialRefused       the server does not take the credential
@@ -78,6 +79,10 @@ class SelfGuard(TokensmithError):
 
 class NotKept(TokensmithError):
     """The server made something else of what was asked."""
+
+
+class StoreError(TokensmithError):
+    """The store cannot be used, or does not give back what was written to it."""
 
 
 class Busy(TokensmithError):

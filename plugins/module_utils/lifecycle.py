@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import planning
+from .custody import keep
 from .effects import Create, Listing, Look, MakeSureOfTime, Outcome, ReadPolicy, Revoke, Verify
 from .errors import AnswerLost, InvalidOption, NotKept, SecretUndecided, SelfGuard, TokensmithError
 from .minting import end, guarded, is_elsewhere, rotate, undo, update, what_to_declare
@@ -27,27 +28,33 @@ if TYPE_CHECKING:
     from .effects import Steps
     from .minting import Terms
     from .planning import Judgement
+    from .record import Place
     from .tokens import Evidence, Minted, MintSpec, Owner, Policy, Token, WantedToken
 
 
-def live_through(wish: WantedToken, owner: Owner, terms: Terms) -> Steps[Outcome]:
-    """One run for one token, under its lock. Raises a `TokensmithError`; what was done until then is undone or named."""
+def live_through(wish: WantedToken, owner: Owner, terms: Terms, place: Place | None = None) -> Steps[Outcome]:
+    """One run for one token, under its lock; `place` is where its secret is kept, None without a store.
+
+    Raises a `TokensmithError`; what was done until then is undone or named.
+    """
+    outcome = yield from (_live_alone(wish, owner, terms) if place is None else keep(wish, owner, terms, place))
+    unknown = sorted((wish.permissions or frozenset()) - terms.capabilities.known_permissions)
+    if not unknown:
+        return outcome
+    warning = f"permissions: {', '.join(unknown)}: not among those known of the platform; passed through as given."
+    return replace(outcome, warnings=(warning, *outcome.warnings))
+
+
+def _live_alone(wish: WantedToken, owner: Owner, terms: Terms) -> Steps[Outcome]:
+    """Without a store: the registered result is where a secret goes, and `secret` is what is known of it."""
     listing: Listing = yield Look()
     holding = yield from _what_is_held(wish, owner, listing, terms)
     judgement = planning.judge(wish, listing.tokens, holding, terms, listing.at)
-    unknown = sorted((wish.permissions or frozenset()) - terms.capabilities.known_permissions)
-    warnings = (
-        (f"permissions: {', '.join(unknown)}: not among those known of the platform; passed through as given.",)
-        if unknown
-        else ()
-    )
     if judgement.mint is not None:
-        outcome = yield from _mint(wish, owner, listing, judgement, judgement.mint, terms)
-    elif judgement.action == "update" and judgement.current is not None:
-        outcome = yield from update(wish, listing, judgement, judgement.current, terms)
-    else:
-        outcome = yield from _retire(wish, owner, listing, judgement)
-    return replace(outcome, warnings=(*warnings, *outcome.warnings))
+        return (yield from _mint(wish, owner, listing, judgement, judgement.mint, terms))
+    if judgement.action == "update" and judgement.current is not None:
+        return (yield from update(wish, listing, judgement, judgement.current, terms))
+    return (yield from _retire(wish, owner, listing, judgement))
 
 
 def _what_is_held(wish: WantedToken, owner: Owner, listing: Listing, terms: Terms) -> Steps[Holding]:

@@ -85,21 +85,26 @@ def end(
     wish: WantedToken, owner: Owner, tokens: tuple[Token, ...]
 ) -> Steps[tuple[tuple[str, ...], tuple[Token, ...], tuple[str, ...]]]:
     """Revoke tokens, the run's own credential excepted (row 37): what was ended, what was spared, what to say of it."""
-    if not tokens:
-        return (), (), ()
-    if not wish.allow_self:
-        own = yield from own_id(owner, tokens)
-        spared = tuple(token for token in tokens if own in (token.id, _ANY))
-    else:
-        spared = ()
+    spared, warnings = yield from spared_ids(wish, owner, tokens)
     ended = tuple(token.id for token in tokens if token not in spared)
     for token_id in ended:
         yield Revoke(token_id)
+    return ended, spared, warnings
+
+
+def spared_ids(
+    wish: WantedToken, owner: Owner, tokens: tuple[Token, ...]
+) -> Steps[tuple[tuple[Token, ...], tuple[str, ...]]]:
+    """Those of the tokens that are, or may be, the run's own credential and so stay, and what to say of each."""
+    if not tokens or wish.allow_self:
+        return (), ()
+    own = yield from own_id(owner, tokens)
+    spared = tuple(token for token in tokens if own in (token.id, _ANY))
     warnings = tuple(
         f"Token {token.id} is the credential of this run (or may be), so it was left. allow_self: true retires it too."
         for token in spared
     )
-    return ended, spared, warnings
+    return spared, warnings
 
 
 def guarded(wish: WantedToken, owner: Owner, judgement: Judgement) -> Steps[bool]:

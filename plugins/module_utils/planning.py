@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from .errors import DriftRefused, InvalidOption, Unaccounted
 from .lifetimes import NEVER, Expiry, Lifetime, iso, refuse_past
@@ -75,6 +75,16 @@ UNKNOWN = Holding("unknown")
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """What a store's record accounts for: the current token, and predecessors with the date from which each may go."""
+
+    current: str | None = None
+    retiring: Mapping[str, datetime] = field(default_factory=dict)
+    #: False where the store surprised: then predecessors wait for the next run
+    may_retire: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One attribute that is not as wanted."""
 
@@ -107,6 +117,8 @@ class Judgement:
     retire: tuple[Token, ...] = ()
     retire_after_mint: tuple[Token, ...] = ()
     later: tuple[Predecessor, ...] = ()
+    #: live ones of the name that nothing explains, left alone (with `keep_newest` and a mint: to be retired)
+    strangers: tuple[Token, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +132,17 @@ class _Scene:
     strangers: tuple[Token, ...] = ()
 
 
-def judge(wish: WantedToken, tokens: Iterable[Token], holding: Holding, terms: Terms, now: datetime) -> Judgement:
+def judge(
+    wish: WantedToken,
+    tokens: Iterable[Token],
+    holding: Holding,
+    terms: Terms,
+    now: datetime,
+    account: Account | None = None,
+) -> Judgement:
     """Decide what makes the owner's tokens as wanted; `tokens` may hold others of that owner and dead ones.
+
+    `account` is what a store's record knows; without a store there is none.
 
     Raises `Unaccounted`, `DriftRefused`, `InvalidOption`. `now` is the server's clock.
     """
@@ -131,11 +152,16 @@ def judge(wish: WantedToken, tokens: Iterable[Token], holding: Holding, terms: T
         refuse_past("expires_at", wish.expiry.on, now)
     if wish.state == "absent":
         return _judge_absent(wish, live)
-    scene = _scene(wish, live, holding, terms, now)
+    scene = (
+        _scene(wish, live, holding, terms, now)
+        if account is None
+        else _scene_by_account(wish, live, holding, account, now)
+    )
     if scene.current is None:
         return Judgement(
             action="create",
-            reasons=(_why_absent(named), *filter(None, [holding.reason])),
+            # That nobody has a secret of what does not exist goes without saying.
+            reasons=tuple(filter(None, [_why_absent(named), holding.reason if holding.state != "missing" else None])),
             mint=mint_spec(wish, None, terms),
         )
     return _judge_current(wish, scene.current, scene, holding, terms, now)
@@ -226,6 +252,7 @@ def mint_spec(wish: WantedToken, base: Token | None, terms: Terms) -> MintSpec:
         wanted = getattr(wish, name)
         return wanted if wanted is not None or base is None else getattr(base, name)
 
+    _refuse_nothing(wish, base, [name for name in capabilities.required_one_of if not value(name)], capabilities)
     return MintSpec(
         name=wish.name,
         permissions=value("permissions") or frozenset(),
@@ -292,6 +319,7 @@ def _judge_current(
             current=current,
             retire=scene.retire,
             later=scene.later,
+            strangers=scene.strangers,
         )
     reasons = tuple(dict.fromkeys([_DIFFERENCE[name] for name in changes] + renewals))
     if not renewals and changes.keys() <= terms.capabilities.updates:
@@ -309,7 +337,7 @@ def _judge_mint(
             f"on_drift: token {wish.name!r} of {wish.owner} ({describe(current)}) differs in {_in_words(changes)}, which "
             "cannot be changed in place, and on_drift: fail forbids to replace it."
         )
-    if scene.strangers:
+    if scene.strangers and (wish.duplicates == "fail" or wish.id is not None):
         raise _unaccounted(
             wish,
             scene.strangers,
@@ -330,6 +358,7 @@ def _judge_mint(
         in_place=in_place,
         retire_after_mint=(current,) if at_once else (),
         later=(*stays, *(Predecessor(token, None) for token in scene.retire), *scene.later),
+        strangers=scene.strangers,
     )
 
 
@@ -407,7 +436,38 @@ def _scene_by_looks(wish: WantedToken, live: Sequence[Token], terms: Terms, now:
     )
 
 
-def _sorted_out(current: Token, predecessors: Sequence[Predecessor], now: datetime) -> _Scene:
+def _scene_by_account(
+    wish: WantedToken, live: Sequence[Token], holding: Holding, account: Account, now: datetime
+) -> _Scene:
+    """With a store: the proven one is current, the record explains its predecessors, the rest is unaccounted (row 25)."""
+    chosen = holding.token_id or wish.id or account.current
+    current = next((token for token in live if token.id == chosen), None)
+    if wish.id is not None and (current is None or current.id != wish.id):
+        return _scene_by_id(wish, live, holding)
+    others = [token for token in live if token is not current]
+    strangers = tuple(token for token in others if token.id not in account.retiring)
+    if current is None and strangers:
+        if wish.duplicates == "fail":
+            refuse_strangers(wish, strangers)
+        current, strangers = strangers[-1], strangers[:-1]
+    waiting = [Predecessor(token, account.retiring[token.id]) for token in others if token.id in account.retiring]
+    if not account.may_retire or holding.state != "proven":
+        return _Scene(current=current, later=tuple(waiting), strangers=strangers)
+    scene = _sorted_out(current, waiting, now)
+    return _Scene(current=current, retire=scene.retire, later=scene.later, strangers=strangers)
+
+
+def refuse_strangers(wish: WantedToken, strangers: Sequence[Token]) -> NoReturn:
+    """Row 25 and 26: live tokens that the store knows nothing of."""
+    raise _unaccounted(
+        wish,
+        strangers,
+        "The store knows nothing of them (is it the right one, and unlocked?). Choose the current one by id, put its secret "
+        "into the store, revoke what nobody uses, or say duplicates: keep_newest.",
+    )
+
+
+def _sorted_out(current: Token | None, predecessors: Sequence[Predecessor], now: datetime) -> _Scene:
     due = [each for each in predecessors if each.after is not None and each.after <= now]
     return _Scene(
         current=current,
@@ -448,12 +508,14 @@ def _expiry_kept(wanted: Expiry, token: Token, tolerance: timedelta) -> bool:
 def _lifetime_of(token: Token) -> Expiry:
     if token.expires_at is None:
         return Expiry(after=NEVER)
-    if token.created_at is None:
+    # One that was rotated in place began its life anew.
+    begun = token.updated_at or token.created_at
+    if begun is None:
         raise InvalidOption(
             "expires_in", f"the lifetime of token {token.id} cannot be told from the server's answer.", "Give it."
         )
     # Dates, not instants: where the server cuts to midnight, the day of the mint counts as a whole one.
-    days = (token.expires_at.date() - token.created_at.date()).days
+    days = (token.expires_at.date() - begun.date()).days
     return Expiry(after=Lifetime(max(days, 1), "d"))
 
 
@@ -466,6 +528,14 @@ def _why_absent(named: Sequence[Token]) -> str:
 
 def _in_words(changes: Mapping[str, Change]) -> str:
     return ", ".join(name.replace("_", " ") for name in changes)
+
+
+def _refuse_nothing(wish: WantedToken, base: Token | None, missing: Sequence[str], capabilities: Capabilities) -> None:
+    """Refuse a mint that lacks all of those attributes of which it needs one, unless it only copies what is there."""
+    options = capabilities.required_one_of
+    copied = base is not None and all(getattr(wish, name) is None for name in options)
+    if options and len(missing) == len(options) and not copied:
+        raise InvalidOption(options[0], f"a new token for {wish.owner} needs {' or '.join(options)}.", "Give one.")
 
 
 def _needed_first(option: str, wish: WantedToken, more: str = "") -> InvalidOption:

@@ -10,7 +10,7 @@ import os
 import resource
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import applying, platforms, rendering, wishes
+from . import applying, platforms, rendering, storing, wishes
 from .errors import TokensmithError
 from .locking import NodeLock, lock_folder
 from .results import error_result, outcome_result
@@ -58,7 +58,8 @@ def ensure_token(module: AnsibleModule, platform: Platform, environ: Mapping[str
     seconds = environ.get(TASK_TIMEOUT)
     deadline = applying.Deadline(float(seconds) if seconds else None, margin=connection.timeout)
     lock = NodeLock(lock_folder(environ), origin(connection.url), patience=max(connection.max_wait, connection.timeout))
-    owner, outcome = applying.apply(wish, platform, lock, deadline, rehearse=module.check_mode)
+    store_at = storing.opener(module.params["store"], origin(connection.url), environ)
+    owner, outcome = applying.apply(wish, platform, lock, deadline, store_at=store_at, rehearse=module.check_mode)
     for warning in outcome.warnings:
         module.warn(platform.transport.redactor.clean(warning))
     result = outcome_result(owner, outcome)

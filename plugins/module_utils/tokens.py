@@ -167,6 +167,7 @@ class WantedToken:
     secret: Secret | None = None
     verify: bool = True
     allow_self: bool = False
+    return_secret: bool = False
 
     def managed(self) -> dict[str, Any]:
         """The attributes that were given, and so are compared."""

@@ -83,6 +83,7 @@ def wish_from(options: Mapping[str, Any]) -> WantedToken:
         secret=None if options.get("secret") is None else _held_secret(options["secret"]),
         verify=options["verify"] == "always",
         allow_self=options["allow_self"],
+        return_secret=bool(options.get("return_secret")),
     )
 
 

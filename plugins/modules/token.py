@@ -155,6 +155,41 @@ options:
       - It also says which live token is the current one, and that the successor of an earlier run has arrived. Only then
         is the predecessor retired.
     type: str
+  store:
+    description:
+      - Where the secret is kept between runs. It is read from there, and a new one is written there, in such an order that
+        a working secret is never lost, wherever a run dies. Not together with O(secret).
+      - The store keeps a record without secrets beside each secret. It says which token is current and which ones are to
+        be retired when.
+    type: dict
+    suboptions:
+      type:
+        description:
+          - V(directory) is one file for each secret, mode 0600 in folders of mode 0700.
+          - V(credential_helper) is a program that speaks the credential-helper protocol of the container tools, such as
+            C(docker-credential-pass). It reaches the desktop keyrings, C(pass), and with a script of ten lines anything.
+        type: str
+        choices: [directory, credential_helper]
+        required: true
+      path:
+        description:
+          - The folder, with V(directory), on the host that runs the module.
+        type: path
+      helper:
+        description:
+          - The helper, with V(credential_helper), as what follows C(docker-credential-) in the name of a program on the
+            path, or as an absolute path.
+        type: str
+      key:
+        description:
+          - Where in the store a token's secret is, with C({host}), C({owner}) and C({name}) filled in.
+          - Left out, it is C({host}/{owner}/{name}) with a hash behind it, which is safe for every owner and name.
+        type: str
+  return_secret:
+    description:
+      - With O(store), whether to return a new secret as well. Without a store it always is.
+    type: bool
+    default: false
   verify:
     description:
       - Whether to ask the server if O(secret) works. V(never) takes your word for it.

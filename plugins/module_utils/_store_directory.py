@@ -1,0 +1,199 @@
+# Copyright: (c) 2026, the tokensmith.access authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A folder of secrets, one file each: 0600 in folders of 0700, replaced by renaming. Used by `stores` alone."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from .errors import Busy, StoreError
+from .stores import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SUFFIX = {"entry": "", "next": ".next", "record": ".record"}
+#: More than any secret or record takes; allocated before a mint, so that a full disk shows while nothing is lost.
+_SPACE = 64 * 1024
+_POLL = 0.1
+
+
+class DirectoryStore(Store):
+    """Files below `path`. Everything goes through descriptors of its folders, and no link is ever followed."""
+
+    atomic = True
+
+    def __init__(self, path: str, key: str) -> None:
+        self._root = os.path.expanduser(path)
+        *self._folders, self._file = key.split("/")
+
+    def probe(self) -> None:
+        with self._folder(make=True) as folder:
+            self._allocate(folder)
+
+    def read(self, slot: str) -> str | None:
+        try:
+            with self._folder() as folder:
+                descriptor = os.open(self._name(slot), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._trouble("read", slot, error) from None
+        try:
+            self._check_file(os.fstat(descriptor), slot)
+            with open(descriptor, encoding="utf-8", closefd=False) as file:
+                return file.read()
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._trouble("read", slot, error) from None
+        finally:
+            os.close(descriptor)
+
+    def write(self, slot: str, text: str) -> None:
+        try:
+            with self._folder(make=True) as folder:
+                space = self._allocate(folder)
+                self._fill(folder, space, text)
+                os.rename(space, self._name(slot), src_dir_fd=folder, dst_dir_fd=folder)
+                os.fsync(folder)
+        except OSError as error:
+            raise self._trouble("write", slot, error) from None
+
+    def erase(self, slot: str) -> None:
+        try:
+            with self._folder() as folder:
+                os.unlink(self._name(slot), dir_fd=folder)
+                os.fsync(folder)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._trouble("erase", slot, error) from None
+
+    def promote(self, secret: str) -> None:
+        if self.read("next") != secret:
+            raise StoreError("store: the secret on its way in is not the one that was put there.")
+        try:
+            with self._folder() as folder:
+                os.rename(self._name("next"), self._name("entry"), src_dir_fd=folder, dst_dir_fd=folder)
+                os.fsync(folder)
+        except OSError as error:
+            raise self._trouble("write", "entry", error) from None
+
+    @contextmanager
+    def lock(self, patience: float) -> Iterator[None]:
+        """A lock on a file that is never removed: locking a removed one would exclude nobody."""
+        try:
+            with self._folder(make=True) as folder:
+                flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+                descriptor = os.open(f"{self._file}.lock", flags, 0o600, dir_fd=folder)
+        except OSError as error:
+            raise self._trouble("lock", "entry", error) from None
+        try:
+            self._wait_for(descriptor, patience)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _wait_for(self, descriptor: int, patience: float) -> None:
+        end = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except OSError as error:
+                if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN):
+                    raise self._trouble("lock", "entry", error) from None
+                if time.monotonic() >= end:
+                    raise Busy(
+                        f"store: another run has been holding {self._file} for {patience:.0f} s; nothing was done."
+                    ) from None
+            time.sleep(_POLL)
+
+    @contextmanager
+    def _folder(self, *, make: bool = False) -> Iterator[int]:
+        """A descriptor of the innermost folder, each on the way there checked to be ours alone."""
+        if make:
+            os.makedirs(self._root, mode=0o700, exist_ok=True)
+        descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self._check_folder(descriptor, self._root)
+            for name in self._folders:
+                if make:
+                    self._make(name, descriptor)
+                inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = inner
+                self._check_folder(descriptor, name)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    @staticmethod
+    def _make(name: str, parent: int) -> None:
+        try:
+            os.mkdir(name, 0o700, dir_fd=parent)
+            os.fsync(parent)
+        except FileExistsError:
+            return
+
+    def _allocate(self, folder: int) -> str:
+        """A file of our own with room in it, that a later write fills and renames."""
+        name = f"{self._file}.space"
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(name, flags, 0o600, dir_fd=folder)
+        except FileExistsError:
+            return name
+        except OSError as error:
+            raise self._trouble("prepare", "next", error) from None
+        try:
+            os.fchmod(descriptor, 0o600)
+            os.posix_fallocate(descriptor, 0, _SPACE)
+        except OSError as error:
+            os.unlink(name, dir_fd=folder)
+            raise self._trouble("prepare", "next", error) from None
+        finally:
+            os.close(descriptor)
+        return name
+
+    def _fill(self, folder: int, name: str, text: str) -> None:
+        descriptor = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            self._check_file(os.fstat(descriptor), "next")
+            data = text.encode()
+            written = 0
+            while written < len(data):
+                written += os.write(descriptor, data[written:])
+            os.ftruncate(descriptor, len(data))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _check_folder(self, descriptor: int, name: str) -> None:
+        facts = os.fstat(descriptor)
+        if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o077:
+            raise StoreError(
+                f"store.path: the folder {name} is not this user's alone (owner {facts.st_uid}, mode "
+                f"{stat.S_IMODE(facts.st_mode):04o}). Make it 0700 and your own; nothing was done."
+            )
+
+    def _check_file(self, facts: os.stat_result, slot: str) -> None:
+        mode = stat.S_IMODE(facts.st_mode)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid() or mode & 0o077 or facts.st_nlink != 1:
+            raise StoreError(
+                f"store.path: {self._name(slot)} is not a plain file of this user's alone (owner {facts.st_uid}, mode "
+                f"{mode:04o}, {facts.st_nlink} links). Make it 0600 and your own; nothing was done."
+            )
+
+    def _name(self, slot: str) -> str:
+        return self._file + _SUFFIX[slot]
+
+    def _trouble(self, verb: str, slot: str, error: Exception) -> StoreError:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        return StoreError(f"store.path: cannot {verb} {self._name(slot)} below {self._root}: {reason}.")
