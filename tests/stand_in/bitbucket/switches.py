@@ -63,6 +63,7 @@ UNKNOWNS: tuple[Switch, ...] = (
     ),
     choice("permission_order", "sent", "reversed", "sorted", help="order of permissions in responses"),
     choice("duplicate_permissions", "collapse", "reject", "keep", help="a permission named twice in one request"),
+    choice("repo_scope_permissions", "repo_only", "any", help="repository tokens with PROJECT_*, as in the examples"),
     choice("lower_case_permissions", "reject", "accept", help="permission names in lower case"),
     choice("modify_needs_permissions", "no", "yes", help="whether a modify request without permissions is refused"),
     choice("long_name_status", "400", "500", help="status of a name above 255 characters"),

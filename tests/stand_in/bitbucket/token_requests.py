@@ -113,7 +113,8 @@ class RequestReader:
             raise bad_field("permissions", f"Tokens may not have the following permission: {name}")
         if name not in NAMES:
             raise bad_field("permissions", f"{name} is not a valid permission")
-        if owner.scope == "repository" and not name.startswith("REPO_"):
+        repo_only = owner.scope == "repository" and self._bench.switches["repo_scope_permissions"] == "repo_only"
+        if repo_only and not name.startswith("REPO_"):
             raise bad_field("permissions", f"Permissions for REPOSITORY scope must be one of {name}")
 
     def _expiry(self, body: dict[str, Any]) -> int | NotGiven | None:
