@@ -16,7 +16,7 @@ options:
       - What kind of server it is.
     type: str
     required: true
-    choices: [gitlab]
+    choices: [gitlab, gorules]
   url:
     description:
       - The server's address, with or without a context path or the suffix of its API, without credentials in it.
@@ -24,14 +24,15 @@ options:
     type: str
   auth_token:
     description:
-      - The token to authenticate with. GitLab takes personal, project, group and OAuth access tokens.
+      - The token to authenticate with. GitLab takes personal, project, group and OAuth access tokens, GoRules personal
+        access tokens and, if it lets those only read, the token of a login session.
       - Without any of O(auth_token), O(auth_username) and O(auth_password), the environment variables
         E(TOKENSMITH_AUTH_TOKEN), E(TOKENSMITH_AUTH_USERNAME) and E(TOKENSMITH_AUTH_PASSWORD) are used, but only for the
         server that E(TOKENSMITH_URL) names. Otherwise a changed O(url) would carry them to another server.
     type: str
   auth_username:
     description:
-      - The user to log in as, where the platform takes passwords. GitLab does not.
+      - The user to log in as, where the platform takes passwords. GitLab and GoRules do not.
     type: str
   auth_password:
     description:

@@ -23,6 +23,7 @@ from .minting import end, guarded, is_elsewhere, rotate, undo, update, what_to_d
 from .planning import Holding, Predecessor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from .effects import Steps
@@ -38,11 +39,20 @@ def live_through(wish: WantedToken, owner: Owner, terms: Terms, place: Place | N
     Raises a `TokensmithError`; what was done until then is undone or named.
     """
     outcome = yield from (_live_alone(wish, owner, terms) if place is None else keep(wish, owner, terms, place))
-    unknown = sorted((wish.permissions or frozenset()) - terms.capabilities.known_permissions)
-    if not unknown:
-        return outcome
-    warning = f"permissions: {', '.join(unknown)}: not among those known of the platform; passed through as given."
-    return replace(outcome, warnings=(warning, *outcome.warnings))
+    return replace(outcome, warnings=(*_about_permissions(wish, outcome, terms), *outcome.warnings))
+
+
+def _about_permissions(wish: WantedToken, outcome: Outcome, terms: Terms) -> Iterator[str]:
+    wanted = wish.permissions or frozenset()
+    if unknown := sorted(wanted - terms.capabilities.known_permissions):
+        yield f"permissions: {', '.join(unknown)}: not among those known of the platform; passed through as given."
+    if wish.permissions is None or wish.state == "absent" or outcome.token is None:
+        return
+    if more := sorted(outcome.token.permissions - wanted):
+        yield (
+            f"permissions: the token has {', '.join(more)} as well, which is taken for the server's own completion of what "
+            "was declared. Declare it too. If it is to go instead, say state: rotated in one run."
+        )
 
 
 def _live_alone(wish: WantedToken, owner: Owner, terms: Terms) -> Steps[Outcome]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .base import Platform
 
-NAMES = ("gitlab",)
+NAMES = ("gitlab", "gorules")
 
 
 def by_name(name: str) -> type[Platform]:
@@ -19,4 +19,8 @@ def by_name(name: str) -> type[Platform]:
         from .gitlab import GitLab
 
         return GitLab
+    if name == "gorules":
+        from .gorules import GoRules
+
+        return GoRules
     raise AssertionError(f"the argument spec lets {name!r} through, and nothing implements it")

@@ -34,11 +34,13 @@ class Capabilities:
 
     `expiry_tolerance` is how far the granted end may lie from the wanted one: nothing where the server takes a date,
     a day where it counts days from the mint, more where it grants named periods.
+    `required` says what a first mint must be told, by kind of owner; of `required_one_of` one thing has to be true of it.
     """
 
     owner_kinds: frozenset[str]
     attributes: frozenset[str]
     required: Mapping[str, frozenset[str]]
+    required_one_of: tuple[str, ...] = ()
     kinds: frozenset[str] = frozenset()
     updates: frozenset[str] = frozenset()
     rotate_in_place: bool = False
