@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SUFFIX = {"entry": "", "next": ".next", "record": ".record"}
+#: The room that `probe` takes is for the next secret alone: writing the record meanwhile must not use it up.
+_SPARE = {"next": ".space"}
 #: More than any secret or record takes; allocated before a mint, so that a full disk shows while nothing is lost.
 _SPACE = 64 * 1024
 _POLL = 0.1
@@ -35,8 +37,11 @@ class DirectoryStore(Store):
         *self._folders, self._file = key.split("/")
 
     def probe(self) -> None:
-        with self._folder(make=True) as folder:
-            self._allocate(folder)
+        try:
+            with self._folder(make=True) as folder:
+                self._allocate(folder, _SPARE["next"])
+        except OSError as error:
+            raise self._trouble("prepare", "next", error) from None
 
     def read(self, slot: str) -> str | None:
         try:
@@ -58,7 +63,7 @@ class DirectoryStore(Store):
     def write(self, slot: str, text: str) -> None:
         try:
             with self._folder(make=True) as folder:
-                space = self._allocate(folder)
+                space = self._allocate(folder, _SPARE.get(slot, ".tmp"))
                 self._fill(folder, space, text)
                 os.rename(space, self._name(slot), src_dir_fd=folder, dst_dir_fd=folder)
                 os.fsync(folder)
@@ -142,9 +147,9 @@ class DirectoryStore(Store):
         except FileExistsError:
             return
 
-    def _allocate(self, folder: int) -> str:
-        """A file of our own with room in it, that a later write fills and renames."""
-        name = f"{self._file}.space"
+    def _allocate(self, folder: int, suffix: str) -> str:
+        """A file of our own with room in it, that a write fills and renames."""
+        name = self._file + suffix
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(name, flags, 0o600, dir_fd=folder)

@@ -28,7 +28,7 @@ SLOTS = ("entry", "next", "record")
 #: Before the hash; together with it and a suffix well within the 255 bytes that file systems allow.
 _READABLE = 150
 #: What a store puts behind a key of its own accord.
-RESERVED = (".next", ".record", ".lock", ".space")
+RESERVED = (".next", ".record", ".lock", ".space", ".tmp")
 _DEFAULT_KEY = "{host}/{owner}/{name}"
 _FIELDS = ("host", "owner", "name")
 
