@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playbooks.support import Scene
 from stand_in import launch
+from stand_in.gitlab import fixtures
 
 COLLECTIONS = Path(sys.prefix) / "collections"
 # Longer than any playbook of the tests takes, even on a busy machine.
@@ -160,3 +162,10 @@ def stand_in(running_servers: Callable[[str], launch.StandIn]) -> Callable[[str]
 def gitlab(stand_in: Callable[[str], launch.StandIn]) -> launch.StandIn:
     """Return the stand-in GitLab, as new."""
     return stand_in("gitlab")
+
+
+@pytest.fixture
+def scene(playbook: Callable[..., Result], gitlab: launch.StandIn, tmp_path: Path) -> Scene:
+    """Return the stand-in GitLab, as new, with an administrator's connection to it."""
+    connection = {"platform": "gitlab", "url": gitlab.url, "auth_token": fixtures.ROOT_TOKEN}
+    return Scene(playbook, gitlab, tmp_path, connection)
