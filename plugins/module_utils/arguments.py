@@ -7,20 +7,12 @@ from __future__ import annotations
 
 import os
 from copy import deepcopy
+from importlib.util import find_spec
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from . import platforms
-
-try:
-    import requests  # noqa: F401
-
-    REQUESTS_MISSING: str | None = None
-except ImportError:
-    import traceback
-
-    REQUESTS_MISSING = traceback.format_exc()
 
 #: Where Ansible keeps `no_log` values out of results, a value shorter than this mangles what it touches by chance.
 _LONG_ENOUGH_TO_MASK = 8
@@ -93,8 +85,8 @@ def make_module(options: dict[str, dict[str, Any]], **rules: Any) -> AnsibleModu
         supports_check_mode=True,
         **rules,
     )
-    if REQUESTS_MISSING is not None:
-        module.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_MISSING)
+    if find_spec("requests") is None:
+        module.fail_json(msg=missing_required_lib("requests"))
     _limit_masking(module)
     return module
 

@@ -24,37 +24,43 @@ if TYPE_CHECKING:
     from .tokens import Minted, MintSpec, Token
 
 
+class Effect:
+    """Something that a run does to the world outside."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class Look:
+class Look(Effect):
     """List the owner's tokens of that name -> `Listing`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verify:
+class Verify(Effect):
     """Ask the server whether a secret works -> `Evidence`."""
 
     secret: Secret
 
 
 @dataclass(frozen=True, slots=True)
-class ReadPolicy:
+class ReadPolicy(Effect):
     """The server's rules about lifetimes -> `Policy` or None."""
 
 
 @dataclass(frozen=True, slots=True)
-class WhoAmI:
+class WhoAmI(Effect):
     """The id of the token that this run authenticates with -> str, None if it is none; `Unsupported` if unknowable."""
 
 
 @dataclass(frozen=True, slots=True)
-class MakeSureOfTime:
+class MakeSureOfTime(Effect):
     """Raise `OutOfTime` if the task may be over before the next mint is safe, or already is."""
 
     minted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Create:
+class Create(Effect):
     """Mint -> `Minted`; `AnswerLost` if it may have been done."""
 
     spec: MintSpec
@@ -62,7 +68,7 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True)
-class Rotate:
+class Rotate(Effect):
     """Give a token a new secret in place -> `Minted`; `AnswerLost` if it may have been done."""
 
     token: Token
@@ -72,7 +78,7 @@ class Rotate:
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
+class Update(Effect):
     """Change attributes in place -> `Token`."""
 
     token: Token
@@ -80,21 +86,21 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
-class Revoke:
+class Revoke(Effect):
     """End a token for good; gone already counts as done -> None."""
 
     token_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class Read(Effect):
     """Read a slot of the store -> its text, None if there is nothing."""
 
     slot: str
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
+class Write(Effect):
     """Write a slot of the store, and have it on disk when it returns -> None."""
 
     slot: str
@@ -102,54 +108,36 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Erase:
+class Erase(Effect):
     """Empty a slot of the store; empty already counts as done -> None."""
 
     slot: str
 
 
 @dataclass(frozen=True, slots=True)
-class Promote:
+class Promote(Effect):
     """Make the next secret the entry that consumers read, at once where the store can -> None."""
 
     secret: Secret
 
 
 @dataclass(frozen=True, slots=True)
-class Reserve:
+class Reserve(Effect):
     """Make sure that the store can take another secret before there is one -> None."""
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
+class Now(Effect):
     """The server's time -> datetime."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Effect):
     """Let so many seconds go by -> None."""
 
     seconds: float
 
 
-Effect = (
-    Look
-    | Verify
-    | ReadPolicy
-    | WhoAmI
-    | MakeSureOfTime
-    | Create
-    | Rotate
-    | Update
-    | Revoke
-    | Read
-    | Write
-    | Erase
-    | Promote
-    | Reserve
-    | Now
-    | Wait
-)
 Result = TypeVar("Result")
 Steps = Generator[Effect, Any, Result]
 

@@ -357,7 +357,7 @@ reasons:
   sample: [missing]
 superseded:
   description:
-    - Live tokens of the name that another one took over from, and that are still there. RV(superseded[].retire_after) is
+    - Live tokens of the name that another one took over from, and that are still there. C(retire_after) is
       the time after which a later run retires it; none while nothing shows that it may go.
   returned: success
   type: list
@@ -395,13 +395,11 @@ from ansible_collections.tokensmith.access.plugins.module_utils.arguments import
     environment,
     make_module,
 )
+from ansible_collections.tokensmith.access.plugins.module_utils.running import ensure_token, run
 
 
 def main() -> None:
     module = make_module(TOKEN, mutually_exclusive=TOKEN_EXCLUSIVE)
-    # Only now, because it needs `requests`, and make_module says so clearly where that is missing.
-    from ansible_collections.tokensmith.access.plugins.module_utils.running import ensure_token, run
-
     run(module, ensure_token, environment())
 
 
