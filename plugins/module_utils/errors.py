@@ -13,6 +13,7 @@ TokensmithError           anything this collection reports as a failed task
   SelfGuard               the token is the credential of this very run
   NotKept                 the server made something else of what was asked
   StoreError              the store cannot be used, or does not give back what was written
+  WouldRevoke             the server would revoke live tokens because of a change to its rules
   Busy                    another run holds the lock of this token
   OutOfTime               the task's own timeout leaves no room for a safe mint
   CredentialRefused       the server does not take the credential
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from .policies import Violation
     from .tokens import Token
 
 
@@ -83,6 +85,14 @@ class NotKept(TokensmithError):
 
 class StoreError(TokensmithError):
     """The store cannot be used, or does not give back what was written to it."""
+
+
+class WouldRevoke(TokensmithError):
+    """The server would revoke live tokens because of a change to its rules; `violations` if all were asked for."""
+
+    def __init__(self, message: str, violations: Sequence[Violation] | None) -> None:
+        super().__init__(message)
+        self.violations = violations
 
 
 class Busy(TokensmithError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .effects import Undelivered
-from .errors import AnswerLost
+from .errors import AnswerLost, WouldRevoke
 from .lifetimes import iso
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def error_result(error: TokensmithError, now: datetime) -> dict[str, Any]:
         result["token"] = {"id": token.id, "name": token.name, "status": token.status(now)}
         result["token"]["secret"] = error.minted.secret.reveal()
         result["changed"] = True
+    if isinstance(error, WouldRevoke) and error.violations is not None:
+        result["violations"] = [each.as_result(now) for each in error.violations]
     if isinstance(error, AnswerLost) and error.token_id:
         result["token"] = {"id": error.token_id}
     return result

@@ -67,15 +67,15 @@ def wish_from(options: Mapping[str, Any]) -> WantedToken:
         owner=owner_from(options.get("owner")),
         name=options["name"],
         state=options["state"],
-        id=_filled("id", options.get("id")),
+        id=filled("id", options.get("id")),
         kind=options.get("kind"),
         permissions=permissions,
         access_level=options.get("access_level"),
         projects=projects,
         all_projects=options.get("all_projects"),
-        description=_filled("description", options.get("description")),
+        description=filled("description", options.get("description")),
         expiry=_expiry(options),
-        rotate_before=_optional_lifetime("rotate_before", options),
+        rotate_before=optional_lifetime("rotate_before", options),
         rotation=options["rotation"],
         overlap=parse_lifetime("overlap", options["overlap"], zero=True),
         on_drift=options["on_drift"],
@@ -87,24 +87,36 @@ def wish_from(options: Mapping[str, Any]) -> WantedToken:
     )
 
 
-def owner_from(value: Mapping[str, Any] | None) -> OwnerRef:
+def owners_from(options: Mapping[str, Any]) -> list[OwnerRef]:
+    """Whose tokens are asked for, from `owner` or `owners`; the caller's own without either."""
+    owners = options.get("owners")
+    if owners is None:
+        return [owner_from(options.get("owner"))]
+    if not owners:
+        raise InvalidOption(
+            "owners", "it is there but empty.", "Give owners, or leave it out for the caller's own tokens."
+        )
+    return [owner_from(value, f"owners[{place}]") for place, value in enumerate(owners)]
+
+
+def owner_from(value: Mapping[str, Any] | None, option: str = "owner") -> OwnerRef:
     """Whom the token belongs to: absent means the caller; present but empty is an error, never the caller."""
-    if value is None:
+    if value is None and option == "owner":
         return OwnerRef("self")
-    given = {kind: text for kind, text in value.items() if text is not None}
+    given = {kind: text for kind, text in (value or {}).items() if text is not None}
     if not given:
         raise InvalidOption(
-            "owner",
+            option,
             "it is there but names nobody (an omitted or undefined value?).",
-            f"Give one of {', '.join(_KINDS_OF_OWNER)}, or leave owner out for the caller's own tokens.",
+            f"Give one of {', '.join(_KINDS_OF_OWNER)}, or leave {option} out for the caller's own tokens.",
         )
     for kind, text in given.items():
         if not text.strip():
-            raise InvalidOption(f"owner.{kind}", "it is empty.", "Give a name, a path or an id.")
+            raise InvalidOption(f"{option}.{kind}", "it is empty.", "Give a name, a path or an id.")
     homes = [kind for kind in _HOMES if kind in given] if "service_account" in given else []
     if len(given) - len(homes) > 1 or len(homes) > 1:
         raise InvalidOption(
-            "owner",
+            option,
             f"{' and '.join(sorted(given))} are given.",
             "Give one of them (a service_account may have the group or project that it lives in beside it).",
         )
@@ -170,7 +182,8 @@ def _readable(option: str, path: str | None) -> str | None:
     return path
 
 
-def _filled(option: str, value: str | None) -> str | None:
+def filled(option: str, value: str | None) -> str | None:
+    """The value, unless it is there but blank."""
     if value is not None and not value.strip():
         raise InvalidOption(option, "it is empty.", "Leave it out if it is not to be managed.")
     return value
@@ -192,5 +205,6 @@ def _expiry(options: Mapping[str, Any]) -> Expiry | None:
     return None
 
 
-def _optional_lifetime(option: str, options: Mapping[str, Any]) -> Lifetime | None:
+def optional_lifetime(option: str, options: Mapping[str, Any]) -> Lifetime | None:
+    """The duration in an option that may be left out."""
     return None if options.get(option) is None else parse_lifetime(option, options[option])

@@ -15,6 +15,8 @@ from ..transport import Refusal
 from ._gitlab_answers import admin_hint, pages
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..transport import Transport
 
 
@@ -45,6 +47,22 @@ class Owners:
     @property
     def caller_id(self) -> str:
         return str(self._caller["id"])
+
+    def below(self, group: Owner) -> Iterator[Owner]:
+        """The groups and projects inside a group, at any depth.
+
+        The server may add what is only shared with the group, or seen by it, and older ones do so whatever they are
+        asked: only what has the group in its path counts.
+        """
+        home = f"{group.name}/".lower()
+        path = f"/groups/{group.id}"
+        for row in pages(self._transport, f"{path}/descendant_groups", {"all_available": "true"}):
+            if row["full_path"].lower().startswith(home):
+                yield Owner("group", str(row["id"]), row["full_path"])
+        query = {"include_subgroups": "true", "with_shared": "false", "simple": "true"}
+        for row in pages(self._transport, f"{path}/projects", query):
+            if row["path_with_namespace"].lower().startswith(home):
+                yield Owner("project", str(row["id"]), row["path_with_namespace"])
 
     def _resolve(self, ref: OwnerRef, shelf: str) -> Owner:
         if ref.kind == "self":

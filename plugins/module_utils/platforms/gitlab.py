@@ -20,11 +20,13 @@ from ..redaction import Secret
 from ..tokens import Evidence, Minted, MintSpec, Owner, OwnerRef, Policy, Token, WantedToken
 from ..transport import Connection, HeaderAuth, Refusal, Transport
 from . import _gitlab_answers as answers
+from . import _gitlab_settings as settings
+from ._gitlab_directory import Directory
 from ._gitlab_owners import Owners
 from .base import LIVE, Capabilities, Platform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 #: Of all token kinds together, in GitLab 19; a server may know fewer (a registry switched off) or more.
 SCOPES = frozenset(
@@ -56,8 +58,6 @@ _BOT_OWNERS = frozenset({"project", "group"})
 #: What POST /user/personal_access_tokens accepts, the only way in which an ordinary user makes a token by API.
 _OWN_SCOPES = frozenset({"k8s_proxy", "self_rotate"})
 _DESCRIPTION_LENGTH = 255
-#: The longest life that GitLab allows while it requires an end, without and with a feature flag of 17.6.
-_DEFAULT_MOST, _BUFFERED_MOST, _BUFFERED_FLAG = 365, 400, "buffered_token_expiration_limit"
 
 
 class GitLab(Platform):
@@ -73,12 +73,16 @@ class GitLab(Platform):
         rotate_in_place=True,
         expiry_tolerance=timedelta(0),
         known_permissions=SCOPES,
+        settings=settings.DEFAULTS,
+        setting_needs=settings.NEEDS,
+        lowering_revokes=True,
     )
 
     def __init__(self, transport: Transport, connection: Connection) -> None:
         super().__init__(transport, connection)
         self._owners = Owners(transport)
-        self._policies: dict[str, Policy | None] = {}
+        self._settings = settings.Settings(transport, lambda: self._version)
+        self._says_last_use = True
         self._verifying_means_something: bool | None = None
 
     @classmethod
@@ -199,10 +203,35 @@ class GitLab(Platform):
         return str(body["id"])
 
     def policy(self, owner: Owner) -> Policy | None:
-        key = "service_account" if owner.kind == "service_account" else ""
-        if key not in self._policies:
-            self._policies[key] = self._read_policy(service_account=bool(key))
-        return self._policies[key]
+        return self._settings.policy(service_account=owner.kind == "service_account")
+
+    @property
+    def shows_last_use(self) -> bool:
+        # GitLab 13 does not say.
+        return self._says_last_use
+
+    def below(self, owner: Owner) -> Iterator[Owner]:
+        return self._owners.below(owner) if owner.kind == "group" else iter(())
+
+    def check_settings(self, wanted: Mapping[str, Any]) -> None:
+        super().check_settings(wanted)
+        settings.check(wanted)
+
+    def read_settings(self) -> dict[str, Any]:
+        return self._settings.read()
+
+    def write_settings(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        return self._settings.write(changes)
+
+    def without_effect(self, settings: Mapping[str, Any]) -> dict[str, str]:
+        return self._settings.without_effect(settings)
+
+    def every_token(self, relevant: Callable[[Token], bool]) -> Iterator[tuple[Owner, Token]]:
+        directory = Directory(self.transport)
+        for row in answers.rows(self.transport, "/personal_access_tokens", {}):
+            token = self._token(row)
+            if token.live(self.transport.now()) and relevant(token):
+                yield directory.owner_of_user(str(row["user_id"])), token
 
     def diagnose(self, refusal: Refusal) -> TokensmithError:
         return answers.diagnose(refusal, self.transport)
@@ -252,6 +281,7 @@ class GitLab(Platform):
             raise
 
     def _token(self, row: Mapping[str, Any]) -> Token:
+        self._says_last_use = self._says_last_use and "last_used_at" in row
         expires_at = midnight(parse_date("expires_at", row["expires_at"])) if row.get("expires_at") else None
         # Not active, though neither revoked nor at its end: switched off some other way. It does not count either.
         off = row.get("active") is False and (expires_at is None or expires_at > self.transport.now())
@@ -345,30 +375,6 @@ class GitLab(Platform):
                 f"rotation: GitLab {'.'.join(map(str, self._version))} cannot rotate this token to a given date "
                 f"(from {'.'.join(map(str, needed))} on). Use rotation: successor."
             )
-
-    def _read_policy(self, *, service_account: bool) -> Policy | None:
-        try:
-            settings = self.transport.get("/application/settings").body
-        except Refusal as refusal:
-            # Administrators only, and not on GitLab.com.
-            if refusal.status in (401, 403, 404):
-                return None
-            raise
-        require = settings.get("require_personal_access_token_expiry")
-        most = settings.get("max_personal_access_token_lifetime")
-        if require and most is None:
-            most = self._default_most()
-        if service_account:
-            require = settings.get("service_access_tokens_expiration_enforced", require)
-        return Policy(max_lifetime_days=most, require_expiry=require)
-
-    def _default_most(self) -> int:
-        try:
-            flags = self.transport.get("/features").body
-        except Refusal:
-            return _BUFFERED_MOST
-        on = any(flag.get("name") == _BUFFERED_FLAG and flag.get("state") != "off" for flag in flags)
-        return _BUFFERED_MOST if on else _DEFAULT_MOST
 
 
 def _credential(token: Secret) -> HeaderAuth:
