@@ -16,7 +16,7 @@ options:
       - What kind of server it is.
     type: str
     required: true
-    choices: [gitlab, gorules]
+    choices: [gitlab, bitbucket, gorules]
   url:
     description:
       - The server's address, with or without a context path or the suffix of its API, without credentials in it.
@@ -25,14 +25,15 @@ options:
   auth_token:
     description:
       - The token to authenticate with. GitLab takes personal, project, group and OAuth access tokens, GoRules personal
-        access tokens and, if it lets those only read, the token of a login session.
+        access tokens and, if it lets those only read, the token of a login session. Bitbucket's own HTTP access tokens
+        cannot manage tokens, so there it is of use with an OAuth 2 access token only.
       - Without any of O(auth_token), O(auth_username) and O(auth_password), the environment variables
         E(TOKENSMITH_AUTH_TOKEN), E(TOKENSMITH_AUTH_USERNAME) and E(TOKENSMITH_AUTH_PASSWORD) are used, but only for the
         server that E(TOKENSMITH_URL) names. Otherwise a changed O(url) would carry them to another server.
     type: str
   auth_username:
     description:
-      - The user to log in as, where the platform takes passwords. GitLab and GoRules do not.
+      - The user to log in as, where the platform takes passwords, as Bitbucket does. GitLab and GoRules do not.
     type: str
   auth_password:
     description:
@@ -41,6 +42,8 @@ options:
   auth_method:
     description:
       - How to authenticate. V(auto) chooses by what is given.
+      - With a password, V(basic) sends it with every request, and V(session) logs in once, as a browser does. V(auto)
+        finds out with the first request whether the server takes V(basic), and does the other one otherwise.
     type: str
     choices: [auto, token, basic, session]
     default: auto

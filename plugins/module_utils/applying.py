@@ -153,6 +153,8 @@ class Performer:
         """Facts about the server and the run."""
         match effect:
             case ReadPolicy():
+                # The first step of every mint, in check mode too.
+                self.platform.check_mint(self.owner)
                 return self.platform.policy(self.owner)
             case WhoAmI():
                 return self.platform.own_token_id(self.owner)
@@ -189,8 +191,14 @@ class Performer:
         return self.platform.verify(secret)
 
     def look(self) -> Listing:
-        tokens = tuple(token for token in self.platform.tokens(self.owner, name=self.name) if token.name == self.name)
-        return Listing(tokens, self.platform.transport.now())
+        named: list[Token] = []
+        others: set[str] = set()
+        for token in self.platform.tokens(self.owner, name=self.name):
+            if token.name == self.name:
+                named.append(token)
+            else:
+                others.add(token.id)
+        return Listing(tuple(named), self.platform.transport.now(), frozenset(others))
 
     def create(self, spec: MintSpec, expires_at: datetime | None) -> Minted:
         return self.platform.create(self.owner, spec, expires_at)
@@ -219,7 +227,7 @@ class Rehearsal(Performer):
     def look(self) -> Listing:
         listing = super().look()
         tokens = [token for token in (*listing.tokens, *self._made) if token.id not in self._ended]
-        return Listing(tuple(tokens), listing.at)
+        return replace(listing, tokens=tuple(tokens))
 
     def create(self, spec: MintSpec, expires_at: datetime | None) -> Minted:
         token = Token(

@@ -148,6 +148,8 @@ class Listing:
 
     tokens: tuple[Token, ...]
     at: datetime
+    #: ids of the owner's tokens of other names, as far as they came along
+    others: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

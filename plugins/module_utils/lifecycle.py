@@ -93,13 +93,15 @@ def _what_is_held(wish: WantedToken, owner: Owner, listing: Listing, terms: Term
         token_id = wish.id
     if (evidence.name or wish.name) != wish.name or is_elsewhere(evidence, owner):
         return Holding("foreign")
-    if not any(token.id == token_id for token in listing.tokens):
+    if token_id not in listing.others and not any(token.id == token_id for token in listing.tokens):
         # A list may lag behind: never mint or revoke on the strength of one (row 31).
         listing = yield Look()
     return _holding(wish, listing, token_id)
 
 
 def _holding(wish: WantedToken, listing: Listing, token_id: str) -> Holding:
+    if token_id in listing.others:
+        return Holding("foreign")
     token = next((each for each in listing.tokens if each.id == token_id), None)
     if token is None:
         raise SecretUndecided(

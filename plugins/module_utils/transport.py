@@ -27,15 +27,19 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import requests
-import urllib3
-from requests.auth import AuthBase
-from requests.utils import get_environ_proxies
-from urllib3.exceptions import ConnectTimeoutError as Urllib3ConnectTimeout
-from urllib3.exceptions import MaxRetryError, NewConnectionError
-
 from .errors import AnswerLost, InvalidOption, NotTheApi, RateLimited, ServiceError, Unreachable
 from .redaction import Redactor, Secret, excerpt
+
+try:
+    import requests
+    import urllib3
+    from requests.auth import AuthBase
+    from requests.utils import get_environ_proxies
+    from urllib3.exceptions import ConnectTimeoutError as Urllib3ConnectTimeout
+    from urllib3.exceptions import MaxRetryError, NewConnectionError
+except ImportError:
+    # `arguments.make_module` says so before anything is sent; until then this can be imported without it.
+    AuthBase = object  # type: ignore[assignment,misc]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -214,6 +218,10 @@ class Transport:
         """Write what may be written twice without harm by the caller's own next run; not sent again by itself."""
         return self._send(method, path, body=body, private=private)
 
+    def submit(self, path: str, form: Mapping[str, str]) -> Answer:
+        """Send a login form, once. Where it leads is in the `NotTheApi` that comes of a redirect; cookies are kept."""
+        return self._send("POST", path, form=form)
+
     def mint(self, method: str, path: str, body: Mapping[str, Any]) -> Answer:
         """Send what makes a secret, once. `AnswerLost` if it may have been carried out without a usable answer."""
         sent_at = self.now()
@@ -229,6 +237,7 @@ class Transport:
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
         again: bool = False,
         mint: bool = False,
         private: bool = False,
@@ -246,6 +255,7 @@ class Transport:
                     self._base + path,
                     params=query,
                     json=body,
+                    data=form,
                     auth=self._auth,
                     timeout=self._connection.timeout,
                     allow_redirects=False,

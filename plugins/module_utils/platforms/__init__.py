@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .base import Platform
 
-NAMES = ("gitlab", "gorules")
+NAMES = ("gitlab", "bitbucket", "gorules")
 
 
 def by_name(name: str) -> type[Platform]:
@@ -19,6 +19,10 @@ def by_name(name: str) -> type[Platform]:
         from .gitlab import GitLab
 
         return GitLab
+    if name == "bitbucket":
+        from .bitbucket import Bitbucket
+
+        return Bitbucket
     if name == "gorules":
         from .gorules import GoRules
 

@@ -109,6 +109,10 @@ class Platform(abc.ABC):
     def create(self, owner: Owner, spec: MintSpec, expires_at: datetime | None) -> Minted:
         """Mint a token. Sent once; `AnswerLost` if it may have been done without a usable answer."""
 
+    def check_mint(self, owner: Owner) -> None:
+        """Refuse a mint that this run's credential cannot make for this owner; asked before each, in check mode too."""
+        return
+
     @abc.abstractmethod
     def revoke(self, owner: Owner, token_id: str) -> None:
         """End a token for good. Gone already counts as done."""
