@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from . import planning
 from .custody import keep
-from .effects import Create, Listing, Look, MakeSureOfTime, Outcome, ReadPolicy, Revoke, Verify
+from .effects import Create, Listing, Look, MakeSureOfTime, Outcome, ReadPolicy, Revoke, Undelivered, Verify
 from .errors import AnswerLost, InvalidOption, NotKept, SecretUndecided, SelfGuard, TokensmithError
-from .minting import end, guarded, is_elsewhere, rotate, undo, update, what_to_declare
+from .minting import end, guarded, is_elsewhere, rotate, spared_ids, undo, update, what_to_declare
 from .planning import Holding, Predecessor
 
 if TYPE_CHECKING:
@@ -58,24 +58,27 @@ def _about_permissions(wish: WantedToken, outcome: Outcome, terms: Terms) -> Ite
 def _live_alone(wish: WantedToken, owner: Owner, terms: Terms) -> Steps[Outcome]:
     """Without a store: the registered result is where a secret goes, and `secret` is what is known of it."""
     listing: Listing = yield Look()
-    holding = yield from _what_is_held(wish, owner, listing, terms)
+    holding, listing = yield from _what_is_held(wish, owner, listing, terms)
     judgement = planning.judge(wish, listing.tokens, holding, terms, listing.at)
     if judgement.mint is not None:
         return (yield from _mint(wish, owner, listing, judgement, judgement.mint, terms))
     if judgement.action == "update" and judgement.current is not None:
-        return (yield from update(wish, listing, judgement, judgement.current, terms))
+        outcome = yield from update(wish, listing, judgement, judgement.current, terms)
+        ended, spared, warnings = yield from end(wish, owner, judgement.retire)
+        left = tuple(Predecessor(token, None) for token in spared)
+        return replace(outcome, retired=ended, superseded=(*outcome.superseded, *left), warnings=warnings)
     return (yield from _retire(wish, owner, listing, judgement))
 
 
-def _what_is_held(wish: WantedToken, owner: Owner, listing: Listing, terms: Terms) -> Steps[Holding]:
-    """Row 34: what the secret proves that the consumer presented."""
+def _what_is_held(wish: WantedToken, owner: Owner, listing: Listing, terms: Terms) -> Steps[tuple[Holding, Listing]]:
+    """Row 34: what the secret proves that the consumer presented, and the list that shows it."""
     if wish.secret is None or wish.state == "absent":
-        return planning.UNKNOWN
+        return planning.UNKNOWN, listing
     if not wish.secret:
-        return Holding("missing")
+        return Holding("missing"), listing
     told = terms.secret_id(wish.secret)
     if not wish.verify:
-        return _holding(wish, listing, told) if told else planning.UNKNOWN
+        return (_holding(wish, listing, told) if told else planning.UNKNOWN), listing
     evidence: Evidence = yield Verify(wish.secret)
     if evidence.verdict == "undecided":
         raise SecretUndecided(
@@ -83,7 +86,7 @@ def _what_is_held(wish: WantedToken, owner: Owner, listing: Listing, terms: Term
             "verify: never goes without asking."
         )
     if evidence.verdict == "rejected":
-        return Holding("rejected")
+        return Holding("rejected"), listing
     token_id = evidence.id or told
     if token_id is None:
         if wish.id is None:
@@ -92,11 +95,11 @@ def _what_is_held(wish: WantedToken, owner: Owner, listing: Listing, terms: Term
             )
         token_id = wish.id
     if (evidence.name or wish.name) != wish.name or is_elsewhere(evidence, owner):
-        return Holding("foreign")
+        return Holding("foreign"), listing
     if token_id not in listing.others and not any(token.id == token_id for token in listing.tokens):
         # A list may lag behind: never mint or revoke on the strength of one (row 31).
         listing = yield Look()
-    return _holding(wish, listing, token_id)
+    return _holding(wish, listing, token_id), listing
 
 
 def _holding(wish: WantedToken, listing: Listing, token_id: str) -> Holding:
@@ -124,7 +127,14 @@ def _mint(
         minted = yield from rotate(judgement.current, spec, expires_at, own=own, terms=terms)
     else:
         minted = yield from _create(wish, listing, spec, expires_at, terms)
-    retired, spared, warnings = yield from end(wish, owner, judgement.retire_after_mint)
+    try:
+        retired, spared, warnings = yield from end(wish, owner, judgement.retire_after_mint)
+    except TokensmithError as trouble:
+        raise Undelivered(
+            f"{trouble} So it is not known whether {', '.join(token.id for token in judgement.retire_after_mint)} is ended, "
+            f"which the new token {minted.token.id} takes over from; the new secret is in this hidden result.",
+            minted,
+        ) from None
     superseded = [
         Predecessor(each.token, each.after or wish.overlap.after(listing.at))
         for each in (*judgement.later, *(Predecessor(token, None) for token in spared))
@@ -190,8 +200,15 @@ def _after_a_lost_answer(
             token_id=lost_again.token_id,
         ) from None
     # The first one may have been carried out late, after the look.
-    for token in (yield from _candidates(listing, lost, known | ended | {minted.token.id}, again.spec)):
-        yield Revoke(token.id)
+    try:
+        for token in (yield from _candidates(listing, lost, known | ended | {minted.token.id}, again.spec)):
+            yield Revoke(token.id)
+    except TokensmithError as trouble:
+        raise Undelivered(
+            f"{trouble} The answer to a first try was lost, so there may be another new token beside {minted.token.id}; "
+            "the secret of this one is in this hidden result.",
+            minted,
+        ) from None
     return minted
 
 
@@ -215,12 +232,15 @@ def _ended_in_words(tokens: list[Token]) -> str:
 
 def _retire(wish: WantedToken, owner: Owner, listing: Listing, judgement: Judgement) -> Steps[Outcome]:
     """Nothing to mint: end what is due, or what was asked to go."""
-    ended, spared, warnings = yield from end(wish, owner, judgement.retire)
+    spared, warnings = yield from spared_ids(wish, owner, judgement.retire)
     if judgement.action == "revoke" and spared:
         raise SelfGuard(
             f"allow_self: token {', '.join(token.id for token in spared)} is the credential of this very run (or may be); "
             "allow_self: true revokes it all the same."
         )
+    ended = tuple(token.id for token in judgement.retire if token not in spared)
+    for token_id in ended:
+        yield Revoke(token_id)
     token = judgement.current
     if judgement.action == "revoke" and token is not None:
         token = replace(token, revoked=True)
