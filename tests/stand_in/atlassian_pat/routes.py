@@ -109,7 +109,7 @@ class Routes:
         switches = self._bench.switches
         form = switches["timestamps"]
         result = {"id": token["id"], "name": token["name"], "createdAt": instant(token["created_at"], form)}
-        if token["expires_at"] is not None or switches["no_expiry"] == "null":
+        if token["expires_at"] is not None or switches["no_expiry"] == "as_null":
             result["expiringAt"] = instant(token["expires_at"], form)
         if switches["emit_last_accessed"]:
             result["lastAccessedAt"] = instant(token["last_used_at"], form)

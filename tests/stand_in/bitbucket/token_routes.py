@@ -208,7 +208,7 @@ class TokenRoutes:
             raise Refusal(404, "No policy is set.")
         if unset == "204":
             return Response(status_code=204)
-        return json_response({"maxExpiryDays": None} if unset == "null" else {})
+        return json_response({"maxExpiryDays": None} if unset == "as_null" else {})
 
     def _put_policy(self, call: Call) -> Response:
         days = call.fields().get("maxExpiryDays")

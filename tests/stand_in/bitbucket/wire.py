@@ -94,7 +94,7 @@ class Wire:
             result["expiryDays"] = days
             if switches["emit_expiry_date"]:
                 result["expiryDate"] = expires
-        if token["last_used_ms"] is not None or switches["unused_last_authenticated"] == "null":
+        if token["last_used_ms"] is not None or switches["unused_last_authenticated"] == "as_null":
             result["lastAuthenticated"] = token["last_used_ms"]
         result["name"] = token["name"]
         if switches["emit_permissions"]:
@@ -150,7 +150,7 @@ def paged(
     page: dict[str, Any] = {"size": len(values), "limit": limit, "isLastPage": last, "values": values, "start": start}
     if not last:
         page["nextPageStart"] = start + limit
-    elif bench.switches["last_page_next"] == "null":
+    elif bench.switches["last_page_next"] == "as_null":
         page["nextPageStart"] = None
     return json_response(page)
 

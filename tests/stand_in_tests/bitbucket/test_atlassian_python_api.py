@@ -57,7 +57,7 @@ def test_paging_follows_next_page_start(server: StandIn, library: atlassian.Bitb
     address = tokens_of(library, "users/alice")
     assert len(list(library._get_paged(address))) == 65
     assert len(list(library._get_paged(address, params={"limit": 7}))) == 65
-    server.switch(last_page_next="null")
+    server.switch(last_page_next="as_null")
     assert len(list(library._get_paged(address))) == 65
 
 

@@ -132,6 +132,47 @@ def test_identity_headers(api: Bitbucket) -> None:
     assert name not in {user["name"] for user in api.get("/rest/api/1.0/users?limit=1000").json()["values"]}
 
 
+def test_pages_outside_rest(api: Bitbucket) -> None:
+    def raw(project: str, repo: str) -> str:
+        return f"/projects/{project}/repos/{repo}/raw/f"
+
+    assert api.get(raw(org.PUBLIC_PROJECT, org.PUBLIC_REPO), None).status_code == 200
+    assert api.get(raw(org.PROJECT, org.REPO), None).headers["Location"].startswith("/login")
+    assert api.get(raw(org.PROJECT, org.SECOND_REPO), org.CAROL).status_code == 403
+    assert api.get(raw(org.PROJECT, "nope")).status_code == 404
+    assert api.get("/dashboard").status_code == 200
+    assert api.get("/dashboard", None).headers["Location"].startswith("/login")
+    assert api.get("/dashboard", bearer=org.ALICE_SECRET).headers["Location"].startswith("/login")
+    assert api.get("/dashboard", basic=(org.ALICE, "wrong")).status_code == 401
+    assert api.get("/nothing").headers["Content-Type"].startswith("text/html")
+
+
+def test_what_is_left_of_a_user_who_was_switched_off(api: Bitbucket) -> None:
+    session, _answer = api.log_in(org.ALICE, org.ALICE_PASSWORD)
+    api.server.seed({"users": [{"name": org.ALICE, "active": False}]})
+    assert "X-AUSERNAME" not in api.get(WHOAMI, bearer=org.ALICE_SECRET).headers
+    assert "X-AUSERNAME" not in api.get(WHOAMI, session=session).headers
+    assert api.get(WHOAMI, basic=(org.ALICE, org.ALICE_SECRET)).status_code == 401
+    assert api.get(WHOAMI).status_code == 401
+    assert org.ALICE_TOKEN in [token["id"] for token in api.listed(ALICE, org.ADMIN)]
+
+
+def test_a_token_never_exceeds_its_user(api: Bitbucket) -> None:
+    secret = api.create(permissions=["PROJECT_ADMIN"])["token"]
+    grants = f"/rest/api/latest/projects/{org.PROJECT}/permissions/users"
+    assert api.get(grants, bearer=secret).status_code == 200
+    assert (
+        api.call("PUT", grants, org.ADMIN, params={"name": org.ALICE, "permission": "PROJECT_READ"}).status_code == 204
+    )
+    assert api.get(grants, bearer=secret).status_code == 401
+    assert api.get(f"/rest/api/latest/projects/{org.PROJECT}", bearer=secret).status_code == 200
+
+
+def test_credentials_that_make_no_sense(api: Bitbucket) -> None:
+    assert api.get(WHOAMI, None, headers={"Authorization": "Basic !"}).status_code == 401
+    assert api.get(WHOAMI, None, headers={"Authorization": "Digest x"}).status_code == 200
+
+
 # -- users, projects, repositories
 
 
@@ -186,6 +227,21 @@ def test_personal_projects(api: Bitbucket, key: str) -> None:
     assert made["id"] in [token["id"] for token in api.listed(f"{TOKENS}/projects/{org.PERSONAL_PROJECT}")]
     assert api.get(f"{TOKENS}/projects/{key}", org.BOB).status_code == 401
     api.create(f"{TOKENS}/projects/{key}/repos/{org.PERSONAL_REPO}")
+
+
+def test_making_projects_and_repositories(api: Bitbucket) -> None:
+    projects = "/rest/api/latest/projects"
+    assert api.call("POST", projects, org.ALICE, json={"key": "NEW", "name": "New"}).status_code == 401
+    assert api.call("POST", projects, org.ADMIN, json={"name": "New"}).status_code == 400
+    assert api.call("POST", projects, org.ADMIN, json={"key": "new", "name": "New"}).json()["key"] == "NEW"
+    repos = f"{projects}/{org.PROJECT}/repos"
+    assert api.call("POST", repos, json={"name": "Big Thing"}).json()["slug"] == "big-thing"
+    assert api.call("POST", repos, json={"name": "Big Thing"}).status_code == 409
+    assert api.call("POST", repos, json={}).status_code == 400
+    assert api.call("POST", repos, org.BOB, json={"name": "x"}).status_code == 401
+    grants = f"{repos}/big-thing/permissions/users"
+    assert api.call("PUT", grants, params={"name": org.BOB, "permission": "PROJECT_READ"}).status_code == 400
+    assert api.call("PUT", grants, params={"name": "nobody", "permission": "REPO_READ"}).status_code == 404
 
 
 def test_a_repository_called_like_an_id_is_no_token(api: Bitbucket) -> None:

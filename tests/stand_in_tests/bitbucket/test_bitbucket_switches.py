@@ -223,7 +223,7 @@ def test_switch_policy_route(api: Bitbucket) -> None:
     assert api.call("PUT", ADMIN, org.ADMIN, json={"maxExpiryDays": 1}).status_code == 401
 
 
-@pytest.mark.parametrize(("position", "status", "body"), [("null", 200, {"maxExpiryDays": None}), ("404", 404, ...)])
+@pytest.mark.parametrize(("position", "status", "body"), [("as_null", 200, {"maxExpiryDays": None}), ("404", 404, ...)])
 def test_switch_policy_get_unset(api: Bitbucket, position: str, status: int, body: Any) -> None:
     api.server.switch(policy_get_unset=position)
     answer = api.get(ADMIN, org.ADMIN)
@@ -334,13 +334,13 @@ def test_switch_sort(api: Bitbucket) -> None:
 
 
 def test_switch_last_page_next(api: Bitbucket) -> None:
-    api.server.switch(last_page_next="null")
+    api.server.switch(last_page_next="as_null")
     assert api.get(ALICE).json()["nextPageStart"] is None
     assert api.get(ALICE, params={"limit": 2}).json()["nextPageStart"] == 2
 
 
 def test_switch_unused_last_authenticated(api: Bitbucket) -> None:
-    api.server.switch(unused_last_authenticated="null")
+    api.server.switch(unused_last_authenticated="as_null")
     assert api.create()["lastAuthenticated"] is None
 
 
