@@ -67,7 +67,7 @@ class Api:
 
     def with_auth(self, auth: AuthBase) -> Api:
         """The same place with another credential and nothing else that could let it in."""
-        return Api(self._transport.with_auth(auth), prefix=self._prefix, settled=True)
+        return Api(self._transport.with_auth(auth), prefix=self._prefix, settled=self._settled)
 
     def close(self) -> None:
         self._transport.close()
