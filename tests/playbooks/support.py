@@ -76,7 +76,8 @@ def assert_no_leak(server: StandIn, *texts: str) -> None:
     """No text has any secret that the server ever minted or takes."""
     secrets = server.secrets()
     assert len(secrets) > 10
-    assert [secret for secret in secrets for text in texts if secret in text] == []
+    leaked = [secret for secret in secrets for text in texts if secret in text]
+    assert not leaked, f"{leaked} in:\n" + "\n".join(texts)
 
 
 def seed(document: Mapping[str, Any]) -> Control:
@@ -177,7 +178,7 @@ class Scene:
                 }
             )
             tasks.append(self._control(step=name, result=f"{{{{ {name} }}}}", file=str(notes)))
-        run = self._run(self.playbook(tasks), *args, env={**self.environment, **(env or {})})
+        run = self.run(tasks, *args, env=env)
         lines = notes.read_text(encoding="utf-8").splitlines() if notes.exists() else []
         pages = {note.pop("step"): Page(**note) for note in map(json.loads, lines)}
         tasks_of = {name: step for name, step in steps.items() if isinstance(step, Task)}
@@ -193,8 +194,15 @@ class Scene:
                 assert page.writes == [], name
         assert_no_leak(self.server, run.output)
 
-    def playbook(self, tasks: list[dict[str, Any]], **keywords: Any) -> str:
-        """The text of a playbook with these tasks and this scene's connection as module defaults."""
+    def run(
+        self,
+        tasks: list[dict[str, Any]],
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        extra_vars: Mapping[str, Any] | None = None,
+        **keywords: Any,
+    ) -> Any:
+        """Run plain tasks, as a user would write them; `keywords` are further ones of the play."""
         play = {
             "hosts": "all",
             "gather_facts": False,
@@ -202,13 +210,11 @@ class Scene:
             **keywords,
             "tasks": tasks,
         }
-        return yaml.safe_dump([play], sort_keys=False, allow_unicode=True)
-
-    def run(
-        self, tasks: list[dict[str, Any]], *args: str, env: Mapping[str, str] | None = None, **keywords: Any
-    ) -> Any:
-        """Run plain tasks, as a user would write them."""
-        return self._run(self.playbook(tasks, **keywords), *args, env={**self.environment, **(env or {})})
+        vault: dict[str, str] = {}
+        text = yaml.safe_dump([_without_secrets(play, vault)], sort_keys=False, allow_unicode=True)
+        return self._run(
+            text, *args, env={**self.environment, **(env or {})}, extra_vars={"vault": vault, **(extra_vars or {})}
+        )
 
     @property
     def environment(self) -> dict[str, str]:
@@ -221,3 +227,16 @@ class Scene:
 
     def _control(self, **args: Any) -> dict[str, Any]:
         return {"stand_in": {"url": self.server.url, **args}, "check_mode": False, "diff": False, "no_log": True}
+
+
+def _without_secrets(value: Any, vault: dict[str, str]) -> Any:
+    """A play with variables in the place of credentials, as everybody has them: Ansible quotes a play's lines."""
+    if isinstance(value, Mapping):
+        return {name: _without_secrets(item, vault) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_secrets(item, vault) for item in value]
+    if isinstance(value, str) and value.startswith(("glpat-", "oauth-")):
+        name = f"credential_{len(vault)}"
+        vault[name] = value
+        return f"{{{{ vault.{name} }}}}"
+    return value
