@@ -24,7 +24,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "resend": {},
     "shift_page": {"by": "remove"},
 }
-COMMON = {"method": "*", "path": "", "times": 1, "skip": 0}
+COMMON: dict[str, Any] = {"method": "*", "path": "", "times": 1, "skip": 0}
 
 
 @dataclass(slots=True)

@@ -95,7 +95,8 @@ class GitLab(Platform):
             await HTMLResponse(PAGE_NOT_FOUND, 404)(scope, receive, send)
             return
         # Starlette raises its 404s and 405s, to be put into our words, only where an application is named.
-        inner = {**scope, "path": path.removeprefix(root), "app": self}
+        # A slash at the end makes no difference.
+        inner = {**scope, "path": path.removeprefix(root).rstrip("/"), "app": self}
         if inner["path"].startswith("/api/v3"):
             await self._dispatcher.respond(Answer(410, OLD_API))(scope, receive, send)
             return

@@ -89,7 +89,8 @@ def user(lab: Lab, row: sqlite3.Row, base: str, *, private: bool, for_admin: boo
         "web_url": f"{base}/{row['username']}",
         "created_at": stamp(row["created_at"]),
         "bio": "",
-        "bot": row["kind"] == "project_bot",
+        # Service accounts count as bots, too (source: GitLab's list of bot user types).
+        "bot": row["kind"] != "human",
     }
     if private or for_admin:
         result |= {"email": row["email"], "commit_email": row["email"], "external": bool(row["external"])}

@@ -21,7 +21,7 @@ LONGEST_PREFIX = 20
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. ``shown`` and ``settable`` say where the API has it."""
+    """One setting: its default, its type, and the release, build and licence that have it."""
 
     name: str
     default: Any

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from starlette.requests import Request
 
-from .errors import Refusal
+from .auth import presented_secret
 from .filters import Listing
 from .lab import Lab
 from .tokens import Wish
@@ -43,24 +44,19 @@ def shift(lab: Lab, request: Request, by: str) -> None:
 
 
 def _listing(lab: Lab, request: Request) -> Listing:
+    """What is listed, without the caller's own token, for with that gone there would be no answer."""
     listing = Listing()
-    # The caller's own token stays, or the listing could not be answered.
+    own = lab.tokens.presented(presented_secret(request, request.query_params) or "")
+    listing.add("id != :own", own=own["id"] if own else 0)
     found = RESOURCE.search(request.scope["raw_path"].decode("latin-1"))
     account = ACCOUNT.search(request.url.path)
+    user = request.query_params.get("user_id")
     if found is not None:
-        try:
-            table = f"{found[1]}s"
-            name = found[2].replace("%2F", "/").replace("%2f", "/")
-            row = lab.db.one(f"SELECT id FROM {table} WHERE id = ? OR full_path = ?", (name, name))
-        except Refusal:
-            row = None
-        listing.add(
-            "resource_type = :kind AND resource_id = :resource", kind=found[1], resource=row["id"] if row else 0
-        )
-    elif account is not None:
-        listing.add("user_id = :user", user=int(account[1]))
-    elif request.query_params.get("user_id"):
-        listing.add("user_id = :user", user=request.query_params["user_id"])
-    own = lab.tokens.presented(request.headers.get("private-token", ""))
-    listing.add("id != :own", own=own["id"] if own else 0)
+        name = unquote(found[2])
+        number = lab.db.value(f"SELECT id FROM {found[1]}s WHERE id = ? OR full_path = ?", (name, name))
+        listing.add("resource_type = :kind AND resource_id = :resource", kind=found[1], resource=number)
+    elif account is not None or user:
+        listing.add("user_id = :user", user=int(account[1] if account else user or 0))
+    elif own is not None and not lab.db.value("SELECT admin FROM users WHERE id = ?", (own["user_id"],)):
+        listing.add("user_id = :user AND impersonation = 0", user=own["user_id"])
     return listing
