@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import re
+from array import array
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -82,19 +84,40 @@ def pages(transport: Transport, path: str, query: Mapping[str, Any]) -> Iterator
     Pages are cut by counting, so a row that goes away meanwhile shifts the later ones: a total that changes under way
     makes the list be read again from its beginning.
     """
-    seen: set[Any] = set()
+    seen = Seen()
     for _attempt in range(3):
         totals = set()
         page: int | None = 1
         while page is not None:
             answer = transport.get(path, {**query, "per_page": _PAGE, "page": page})
             totals.add(answer.headers.get("X-Total"))
-            fresh = [row for row in _list_of(answer) if row["id"] not in seen]
-            seen.update(row["id"] for row in fresh)
-            yield from fresh
+            yield from [row for row in _list_of(answer) if seen.add(row["id"])]
             page = _next_page(answer, page)
         if len(totals - {None}) < 2:
             return
+
+
+class Seen:
+    """The ids that came before. Those in ascending order, as lists of tokens are, take eight bytes each."""
+
+    def __init__(self) -> None:
+        self._ascending = array("q")
+        self._others: set[Any] = set()
+
+    def add(self, number: Any) -> bool:
+        """Note an id; whether it is a new one."""
+        run = self._ascending
+        if not isinstance(number, int) or not 0 <= number < 2**63:
+            new = number not in self._others
+        elif not run or number > run[-1]:
+            run.append(number)
+            return True
+        else:
+            place = bisect_left(run, number)
+            new = run[place] != number and number not in self._others
+        if new:
+            self._others.add(number)
+        return new
 
 
 def _next_page(answer: Answer, page: int) -> int | None:
