@@ -338,11 +338,13 @@ def _judge_mint(
             "cannot be changed in place, and on_drift: fail forbids to replace it."
         )
     if scene.strangers and (wish.duplicates == "fail" or wish.id is not None):
+        due = "A new one is due, and they may be what an earlier run minted for it."
         raise _unaccounted(
             wish,
             scene.strangers,
-            "A new one is due, and they may be what an earlier run minted for it. Choose the current one by id or "
-            "secret, revoke what nobody uses, or say duplicates: keep_newest.",
+            f"{due} Choose the newest by id, or revoke what nobody uses."
+            if wish.id is not None
+            else f"{due} Choose the current one by id or secret, revoke what nobody uses, or say duplicates: keep_newest.",
         )
     in_place = wish.rotation == "in_place" and changes.keys() <= {"expiry"}
     # Only the user's own word may end the only secret that is known to be in use, and never after a secret was

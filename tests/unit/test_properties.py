@@ -18,7 +18,7 @@ from ansible_collections.tokensmith.access.plugins.module_utils.errors import (
 from ansible_collections.tokensmith.access.plugins.module_utils.lifetimes import Expiry, parse_lifetime
 from ansible_collections.tokensmith.access.plugins.module_utils.redaction import Secret
 from ansible_collections.tokensmith.access.plugins.module_utils.tokens import Owner, Policy, Token, WantedToken
-from hypothesis import assume, event, given, settings
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 from unit.memory_platform import (
     CALLER,
@@ -193,7 +193,6 @@ def note(outcome: Outcome | TokensmithError) -> None:
 # --- nothing more to do -----------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=400)
 @given(scenes(SIMPLE | WAYWARD))
 def test_a_second_run_finds_nothing_to_do_or_is_refused_like_the_first(scene: Scene) -> None:
     world, wish = scene.build()
@@ -239,7 +238,6 @@ def attributes(token: Token | None) -> dict[str, Any] | None:
     return {name: value for name, value in shown.items() if name not in ("id", "created_at")}
 
 
-@settings(max_examples=400)
 @given(scenes())
 def test_check_mode_says_what_a_run_then_does(scene: Scene) -> None:
     world, wish = scene.build()
@@ -266,7 +264,6 @@ def test_check_mode_says_what_a_run_then_does(scene: Scene) -> None:
 # --- what may be revoked ----------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=600)
 @given(scenes())
 def test_nothing_is_revoked_that_is_not_explained(scene: Scene) -> None:
     world, wish = scene.build()
@@ -309,7 +306,6 @@ def test_nothing_is_revoked_that_is_not_explained(scene: Scene) -> None:
         assert (held == successor.id and older) or wish.duplicates == "keep_newest" or (older and in_use)
 
 
-@settings(max_examples=300)
 @given(scenes(SIMPLE | WAYWARD))
 def test_a_run_adds_at_most_one_live_token(scene: Scene) -> None:
     world, wish = scene.build()
@@ -321,7 +317,6 @@ def test_a_run_adds_at_most_one_live_token(scene: Scene) -> None:
         assert not [row for row in after if row.minted]
 
 
-@settings(max_examples=60)
 @given(
     scenes(states=("present",)),
     st.lists(st.sampled_from((timedelta(hours=1), DAY, DAY, 5 * DAY)), min_size=8, max_size=8),
@@ -353,7 +348,6 @@ def orphans(world: MemoryPlatform, outcome: Outcome | TokensmithError) -> set[st
     return {token.id for token in world.minted() if token.live(world.clock)} - given_out
 
 
-@settings(max_examples=150)
 @given(minting(SIMPLE | WAYWARD) | scenes(SIMPLE | WAYWARD))
 def test_a_run_that_fails_at_any_step_leaves_no_live_token_without_its_secret(scene: Scene) -> None:
     for when in ("before", "after"):
@@ -384,7 +378,6 @@ TICKS = st.sampled_from((timedelta(0), timedelta(milliseconds=300), timedelta(se
 LOSSES = ("before", "after", "after, id")
 
 
-@settings(max_examples=250)
 @given(minting(held=(None,)), st.lists(st.sampled_from(LOSSES), min_size=1, max_size=3), TICKS)
 def test_a_lost_answer_never_leaves_two(scene: Scene, accidents: list[str], tick: timedelta) -> None:
     world, wish = scene.build()
@@ -408,7 +401,6 @@ def test_a_lost_answer_never_leaves_two(scene: Scene, accidents: list[str], tick
         assert ids(world.live()) == ids(before)
 
 
-@settings(max_examples=100)
 @given(minting(held=(0, -1, -2)), st.sampled_from(LOSSES))
 def test_a_lost_answer_beside_a_secret_revokes_nothing_and_names_what_appeared(scene: Scene, accident: str) -> None:
     """Another node may be minting for the same consumer (row 34)."""
@@ -432,7 +424,6 @@ def test_a_lost_answer_beside_a_secret_revokes_nothing_and_names_what_appeared(s
 # --- wishes are values ------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150)
 @given(scenes(states=("present",)), st.randoms(use_true_random=False))
 def test_the_order_in_which_the_server_lists_tokens_does_not_matter(scene: Scene, shuffler: Any) -> None:
     world, wish = scene.build()
