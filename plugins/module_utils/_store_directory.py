@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import stat
-import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import Busy, StoreError
+from .errors import StoreError
+from .locking import NodeLock
 from .stores import Store
 
 if TYPE_CHECKING:
@@ -24,7 +23,8 @@ _SUFFIX = {"entry": "", "next": ".next", "record": ".record"}
 _SPARE = {"next": ".space"}
 #: More than any secret or record takes; allocated before a mint, so that a full disk shows while nothing is lost.
 _SPACE = 64 * 1024
-_POLL = 0.1
+#: One for each folder: closing a second descriptor of a lock file would let go of all locks held by way of the first.
+_LOCKS: dict[str, NodeLock] = {}
 
 
 class DirectoryStore(Store):
@@ -92,33 +92,11 @@ class DirectoryStore(Store):
 
     @contextmanager
     def lock(self, patience: float) -> Iterator[None]:
-        """A lock on a file that is never removed: locking a removed one would exclude nobody."""
-        try:
-            with self._folder(make=True) as folder:
-                flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-                descriptor = os.open(f"{self._file}.lock", flags, 0o600, dir_fd=folder)
-        except OSError as error:
-            raise self._trouble("lock", "entry", error) from None
-        try:
-            self._wait_for(descriptor, patience)
+        """A lock in a file of the store's own, so that other nodes with the same folder are kept off too."""
+        with self._folder(make=True):
+            lock = _LOCKS.setdefault(os.path.realpath(self._root), NodeLock(Path(self._root), "store", patience))
+        with lock("/".join(self._folders), self._file):
             yield
-        finally:
-            os.close(descriptor)
-
-    def _wait_for(self, descriptor: int, patience: float) -> None:
-        end = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except OSError as error:
-                if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN):
-                    raise self._trouble("lock", "entry", error) from None
-                if time.monotonic() >= end:
-                    raise Busy(
-                        f"store: another run has been holding {self._file} for {patience:.0f} s; nothing was done."
-                    ) from None
-            time.sleep(_POLL)
 
     @contextmanager
     def _folder(self, *, make: bool = False) -> Iterator[int]:

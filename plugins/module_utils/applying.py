@@ -188,9 +188,17 @@ class Performer:
         time.sleep(seconds)
 
     def verify(self, secret: Secret) -> Evidence:
+        return self.asked(secret)
+
+    def asked(self, secret: Secret) -> Evidence:
+        """What the server says of a secret; a task with many tokens asks once."""
         return self.platform.verify(secret)
 
     def look(self) -> Listing:
+        return self.listed()
+
+    def listed(self) -> Listing:
+        """What the server lists; a task with many tokens shares the first list of an owner."""
         named: list[Token] = []
         others: set[str] = set()
         for token in self.platform.tokens(self.owner, name=self.name):
@@ -219,13 +227,15 @@ class Rehearsal(Performer):
     def __init__(
         self, platform: Platform, owner: Owner, name: str, deadline: Deadline, store: Store | None = None
     ) -> None:
-        super().__init__(platform, owner, name, deadline, None if store is None else PlayedStore(store))
+        self._played = None if store is None else PlayedStore(store)
+        super().__init__(platform, owner, name, deadline, self._played)
+        self._updated = False
         self._made: list[Token] = []
         self._secrets: list[Secret] = []
         self._ended: set[str] = set()
 
     def look(self) -> Listing:
-        listing = super().look()
+        listing = self.listed()
         tokens = [token for token in (*listing.tokens, *self._made) if token.id not in self._ended]
         return replace(listing, tokens=tuple(tokens))
 
@@ -251,6 +261,7 @@ class Rehearsal(Performer):
         return self.create(spec, expires_at)
 
     def update(self, token: Token, changes: Any) -> Token:
+        self._updated = True
         return replace(token, **changes)
 
     def revoke(self, token_id: str) -> None:
@@ -259,10 +270,15 @@ class Rehearsal(Performer):
     def verify(self, secret: Secret) -> Evidence:
         if any(secret == made for made in self._secrets):
             return Evidence(verdict="accepted")
-        return super().verify(secret)
+        return self.asked(secret)
 
     def wait(self, seconds: float) -> None:
         """A rehearsal does not wait."""
+
+    @property
+    def wrote(self) -> bool:
+        """Whether a run would write anything, to the server or to the store."""
+        return bool(self._made or self._ended or self._updated or (self._played is not None and self._played.wrote))
 
 
 def apply(

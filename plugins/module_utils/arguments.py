@@ -8,11 +8,15 @@ from __future__ import annotations
 import os
 from copy import deepcopy
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from . import platforms
+from .wishes import DEFAULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: Where Ansible keeps `no_log` values out of results, a value shorter than this mangles what it touches by chance.
 _LONG_ENOUGH_TO_MASK = 8
@@ -63,22 +67,58 @@ TOKEN: dict[str, dict[str, Any]] = {
     "expires_at": {"type": "str"},
     "expires_in": {"type": "str"},
     "rotate_before": {"type": "str"},
-    "rotation": {"type": "str", "choices": ["successor", "in_place"], "default": "successor"},
-    "overlap": {"type": "str", "default": "1d"},
-    "on_drift": {"type": "str", "choices": ["replace", "fail"], "default": "replace"},
-    "duplicates": {"type": "str", "choices": ["fail", "keep_newest"], "default": "fail"},
+    "rotation": {"type": "str", "choices": ["successor", "in_place"], "default": DEFAULTS["rotation"]},
+    "overlap": {"type": "str", "default": DEFAULTS["overlap"]},
+    "on_drift": {"type": "str", "choices": ["replace", "fail"], "default": DEFAULTS["on_drift"]},
+    "duplicates": {"type": "str", "choices": ["fail", "keep_newest"], "default": DEFAULTS["duplicates"]},
     "secret": {"type": "str", "no_log": True},
     "store": {"type": "dict", "options": STORE},
-    "return_secret": {"type": "bool", "default": False, "no_log": False},
-    "verify": {"type": "str", "choices": ["always", "never"], "default": "always"},
-    "allow_self": {"type": "bool", "default": False},
-    "state": {"type": "str", "choices": ["present", "absent", "rotated"], "default": "present"},
+    "return_secret": {"type": "bool", "default": DEFAULTS["return_secret"], "no_log": False},
+    "verify": {"type": "str", "choices": ["always", "never"], "default": DEFAULTS["verify"]},
+    "allow_self": {"type": "bool", "default": DEFAULTS["allow_self"]},
+    "state": {"type": "str", "choices": ["present", "absent", "rotated"], "default": DEFAULTS["state"]},
 }
 
 TOKEN_EXCLUSIVE = (("expires_at", "expires_in"), ("secret", "store"))
 
 
-def make_module(options: dict[str, dict[str, Any]], **rules: Any) -> AnsibleModule:
+def without_defaults(options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The same options for use inside a list, where "not given" has to stay visible: others may fill it in."""
+    return {name: {key: value for key, value in option.items() if key != "default"} for name, option in options.items()}
+
+
+_ENTRY = without_defaults(TOKEN)
+_COMMON = {
+    name: {key: value for key, value in option.items() if key != "required"}
+    for name, option in _ENTRY.items()
+    if name not in ("name", "id", "secret", "store")
+}
+
+TOKEN_SET: dict[str, dict[str, Any]] = {
+    "tokens": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "no_log": False,
+        "options": _ENTRY,
+        "mutually_exclusive": TOKEN_EXCLUSIVE,
+    },
+    "defaults": {"type": "dict", "options": _COMMON, "mutually_exclusive": TOKEN_EXCLUSIVE[:1]},
+    "store": {"type": "dict", "options": STORE},
+    "prune": {
+        "type": "dict",
+        "options": {
+            "owners": {"type": "list", "elements": "str", "required": True},
+            "names": {"type": "list", "elements": "str", "required": True},
+        },
+    },
+    "parallelism": {"type": "int", "default": 8},
+    "approved_plan": {"type": "list", "elements": "dict"},
+    "max_revocations": {"type": "int", "default": 5},
+}
+
+
+def make_module(options: Mapping[str, Any], **rules: Any) -> AnsibleModule:
     """The module for these options and the connection's; fails by itself where `requests` is missing."""
     module = AnsibleModule(
         argument_spec=deepcopy({**CONNECTION, **options}),
@@ -97,7 +137,7 @@ def _limit_masking(module: AnsibleModule) -> None:
     It replaces every `no_log` value anywhere in a result, so a header's "1" or a password that is also the user name
     would corrupt ids, actions and minted secrets. Our own redaction covers what we write.
     """
-    public = list(_texts({name: module.params[name] for name in module.params if not _is_secret(module, name)}))
+    public = _public_texts(module.argument_spec, module.params)
     module.no_log_values = {
         value
         for value in module.no_log_values
@@ -105,8 +145,17 @@ def _limit_masking(module: AnsibleModule) -> None:
     }
 
 
-def _is_secret(module: AnsibleModule, name: str) -> bool:
-    return bool(module.argument_spec.get(name, {}).get("no_log"))
+def _public_texts(options: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """Every text given in options that are not secret, in those inside others too."""
+    found: list[str] = []
+    for name, option in options.items():
+        value = given.get(name)
+        if option.get("no_log") or value is None:
+            continue
+        inner = option.get("options")
+        for item in value if isinstance(value, list) else [value]:
+            found += _public_texts(inner, item) if inner and isinstance(item, dict) else _texts(item)
+    return found
 
 
 def _texts(value: Any) -> list[str]:

@@ -148,7 +148,7 @@ class Listing:
 
     tokens: tuple[Token, ...]
     at: datetime
-    #: ids of the owner's tokens of other names, as far as they came along
+    #: ids of the owner's other tokens, as far as they came along (those of `tokens` may be among them)
     others: frozenset[str] = frozenset()
 
 

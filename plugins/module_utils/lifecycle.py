@@ -103,9 +103,9 @@ def _what_is_held(wish: WantedToken, owner: Owner, listing: Listing, terms: Term
 
 
 def _holding(wish: WantedToken, listing: Listing, token_id: str) -> Holding:
-    if token_id in listing.others:
-        return Holding("foreign")
     token = next((each for each in listing.tokens if each.id == token_id), None)
+    if token is None and token_id in listing.others:
+        return Holding("foreign")
     if token is None:
         raise SecretUndecided(
             f"secret: it works and is that of token {token_id}, which is not among the tokens named {wish.name!r} of "

@@ -56,6 +56,11 @@ class PlayedStore(Store):
         self._real = real
         self._played: dict[str, str | None] = {}
 
+    @property
+    def wrote(self) -> bool:
+        """Whether anything would have been written."""
+        return bool(self._played)
+
     def probe(self) -> None:
         """A rehearsal takes no space."""
 

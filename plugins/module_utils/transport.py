@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 _PASSING = frozenset({408, 500, 502, 503, 504})
 #: A wait without the server's word on it: doubled each time, never longer than this.
+_MOST_CONNECTIONS = 64
 _LONGEST_BACKOFF = 20.0
 
 
@@ -417,6 +418,9 @@ def _session(connection: Connection, base: str, headers: Mapping[str, str]) -> r
     # No .netrc, no bundle that overrides `ca_path`: from the environment only the proxies are taken.
     session.trust_env = False
     session.proxies.update(get_environ_proxies(base))
+    # Many threads may share a session: each has a connection of its own.
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=_MOST_CONNECTIONS))
     session.headers.update({"Accept": "application/json", "User-Agent": "tokensmith.access", **headers})
     if connection.client_cert:
         session.cert = (

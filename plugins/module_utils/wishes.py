@@ -15,11 +15,23 @@ from .tokens import OwnerRef, WantedToken
 from .transport import Connection, check_url, origin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _KINDS_OF_OWNER = ("user", "service_account", "project", "group", "repository")
 #: The places in which a service account may live.
 _HOMES = ("project", "group")
+#: What a token is taken to be wanted like where nothing is said.
+DEFAULTS = {
+    "rotation": "successor",
+    "overlap": "1d",
+    "on_drift": "replace",
+    "duplicates": "fail",
+    "verify": "always",
+    "allow_self": False,
+    "return_secret": False,
+    "state": "present",
+}
+_ENDS = frozenset({"expires_at", "expires_in"})
 
 
 def connection_from(options: Mapping[str, Any], environ: Mapping[str, str]) -> Connection:
@@ -97,6 +109,27 @@ def owners_from(options: Mapping[str, Any]) -> list[OwnerRef]:
             "owners", "it is there but empty.", "Give owners, or leave it out for the caller's own tokens."
         )
     return [owner_from(value, f"owners[{place}]") for place, value in enumerate(owners)]
+
+
+def entries_from(options: Mapping[str, Any]) -> Iterator[tuple[str, WantedToken, Mapping[str, Any] | None]]:
+    """The tokens of a list: for each where it stands, what is wanted, and the options of its store.
+
+    What an entry does not give comes from `defaults`, and then from the option's own default. The two ways to
+    say when a token ends shut each other out, so an entry's own takes the place of a default of the other kind.
+    """
+    common = {name: value for name, value in (options.get("defaults") or {}).items() if value is not None}
+    for number, entry in enumerate(options["tokens"]):
+        given = {name: value for name, value in entry.items() if value is not None}
+        shared = common if not _ENDS & given.keys() else {name: common[name] for name in common if name not in _ENDS}
+        merged = {**dict.fromkeys(entry), **DEFAULTS, **shared, **given}
+        label = f"tokens[{number}] ({given.get('name')})"
+        store = given.get("store") or options.get("store")
+        try:
+            if store and given.get("secret") is not None:
+                raise InvalidOption("secret", "there is a store, which knows the secret.", "Give one of the two.")
+            yield label, wish_from(merged), store
+        except InvalidOption as error:
+            raise InvalidOption(label, str(error)) from None
 
 
 def owner_from(value: Mapping[str, Any] | None, option: str = "owner") -> OwnerRef:

@@ -44,12 +44,26 @@ class HidingAction(ActionBase):
         # With -vvv, connection plugins print what a module prints, unless the play context says not to.
         shown, self._play_context.no_log = self._play_context.no_log, True
         try:
-            with _TimeLimit(self._task):
-                answer = self._execute_module(task_vars=task_vars)
+            answer = self.execute(task_vars, {})
         finally:
             self._play_context.no_log = shown
         result.update(self._presentable(answer))
         return result
+
+    def execute(self, task_vars: dict[str, Any] | None, variables: dict[str, str]) -> dict[str, Any]:
+        """Run the module, with these variables in its environment and the task's time limit.
+
+        The keyword `timeout` ends the task, but not the module, so the module has to know.
+        """
+        if self._task.timeout:
+            variables = {**variables, _TASK_TIMEOUT: str(self._task.timeout)}
+        before = self._task.environment
+        self._task.environment = [*(before or []), variables] if variables else before
+        try:
+            answer: dict[str, Any] = self._execute_module(task_vars=task_vars)
+        finally:
+            self._task.environment = before
+        return answer
 
     def _presentable(self, answer: dict[str, Any]) -> dict[str, Any]:
         """The module's answer without what must not be seen, marked as hidden if it holds a secret."""
@@ -110,21 +124,6 @@ class HidingAction(ActionBase):
                     f"{name}: it is there but came out empty (an omitted or undefined value?). Give an owner, or leave {name} "
                     "out for the caller's own tokens."
                 )
-
-
-class _TimeLimit:
-    """Tells the module how long the task may run: the keyword `timeout` ends the task, but not the module."""
-
-    def __init__(self, task: Any) -> None:
-        self._task = task
-
-    def __enter__(self) -> None:
-        self._before = self._task.environment
-        if self._task.timeout:
-            self._task.environment = [*(self._before or []), {_TASK_TIMEOUT: str(self._task.timeout)}]
-
-    def __exit__(self, *_exception: object) -> None:
-        self._task.environment = self._before
 
 
 def holds_secret(value: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..errors import InvalidOption, TokensmithError, Unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from ..lifetimes import Expiry
@@ -97,6 +97,10 @@ class Platform(abc.ABC):
     @abc.abstractmethod
     def resolve(self, ref: OwnerRef, kind: str | None) -> Owner:
         """The owner that the server knows under this name or id; `kind` is the token kind where owners keep several."""
+
+    def expect(self, refs: Sequence[OwnerRef]) -> None:
+        """These owners are going to be asked for: a platform that can read many at once may do so. Never fails."""
+        del refs
 
     @abc.abstractmethod
     def tokens(self, owner: Owner, *, name: str | None = None, statuses: frozenset[str] = LIVE) -> Iterator[Token]:
