@@ -20,9 +20,10 @@ USER = Param("id", as_integer, required=True)
 
 @routes.on("GET", "/user", scopes=READ_USER)
 def show_caller(call: Call) -> Answer:
-    """The caller; ``is_admin`` only for an administrator."""
+    """The caller; ``is_admin`` only for an administrator, whatever its token may do."""
     row = call.caller.user
-    return Answer(200, entities.user(call.lab, row, call.base, private=True, for_admin=call.caller.admin))
+    # Admin Mode makes no difference here (source: GitLab asks for the column, not for the permission).
+    return Answer(200, entities.user(call.lab, row, call.base, private=True, for_admin=bool(row["admin"])))
 
 
 @routes.on(
