@@ -143,7 +143,7 @@ def _warn(module: AnsibleModule, platform: Platform, warnings: Iterable[str]) ->
 
 def _fail(module: AnsibleModule, platform: Platform | None, error: TokensmithError) -> NoReturn:
     text = str(error)
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = {"error": type(error).__name__}
     if platform is not None:
         text = platform.transport.redactor.clean(text)
         facts = {**error_result(error, platform.transport.now()), "requests": platform.transport.sent}

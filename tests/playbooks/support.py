@@ -75,7 +75,7 @@ def switch(**positions: Any) -> Control:
 def assert_no_leak(server: StandIn, *texts: str) -> None:
     """No text has any secret that the server ever minted or takes."""
     secrets = server.secrets()
-    assert len(secrets) > 10
+    assert len(secrets) >= 10
     leaked = [secret for secret in secrets for text in texts if secret in text]
     assert not leaked, f"{leaked} in:\n" + "\n".join(texts)
 
@@ -235,7 +235,7 @@ def _without_secrets(value: Any, vault: dict[str, str]) -> Any:
         return {name: _without_secrets(item, vault) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_without_secrets(item, vault) for item in value]
-    if isinstance(value, str) and value.startswith(("glpat-", "oauth-")):
+    if isinstance(value, str) and value.startswith(("glpat-", "oauth-", "grl_", "standin-")):
         name = f"credential_{len(vault)}"
         vault[name] = value
         return f"{{{{ vault.{name} }}}}"
