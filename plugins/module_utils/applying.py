@@ -154,10 +154,12 @@ class Performer:
         match effect:
             case ReadPolicy():
                 # The first step of every mint, in check mode too.
-                self.platform.check_mint(self.owner)
-                return self.platform.policy(self.owner)
+                with self.platform.once:
+                    self.platform.check_mint(self.owner)
+                    return self.platform.policy(self.owner)
             case WhoAmI():
-                return self.platform.own_token_id(self.owner)
+                with self.platform.once:
+                    return self.platform.own_token_id(self.owner)
             case MakeSureOfTime(minted):
                 return self.deadline.check(minted=minted)
             case Now():

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from ..transport import Answer, Transport
 
-_PAGE = 100
+#: The most that GitLab gives at once.
+PAGE = 100
 #: `search` looks for terms of three and more characters and reads quotation marks: other names are not looked up by it.
 _SEARCHABLE = re.compile(r"[A-Za-z0-9_.-]{3,}")
 
@@ -68,7 +69,7 @@ def rows(
     """
     if name is not None and _SEARCHABLE.fullmatch(name):
         query = {**query, "search": name}
-        answer = transport.get(path, {**query, "per_page": _PAGE})
+        answer = transport.get(path, {**query, "per_page": PAGE})
         if not _next_page(answer, 1):
             yield from _list_of(answer)
             return
@@ -89,7 +90,7 @@ def pages(transport: Transport, path: str, query: Mapping[str, Any]) -> Iterator
         totals = set()
         page: int | None = 1
         while page is not None:
-            answer = transport.get(path, {**query, "per_page": _PAGE, "page": page})
+            answer = transport.get(path, {**query, "per_page": PAGE, "page": page})
             totals.add(answer.headers.get("X-Total"))
             yield from [row for row in _list_of(answer) if seen.add(row["id"])]
             page = _next_page(answer, page)
@@ -131,7 +132,7 @@ def _next_page(answer: Answer, page: int) -> int | None:
         number = parse_qs(urlsplit(link[1]).query).get("page", [""])[0]
         return int(number) if number.isdigit() and int(number) > page else None
     # A proxy may drop them all: go on while pages are full.
-    return page + 1 if len(answer.body or ()) >= _PAGE else None
+    return page + 1 if len(answer.body or ()) >= PAGE else None
 
 
 def _list_of(answer: Answer) -> list[dict[str, Any]]:

@@ -9,10 +9,12 @@ A platform knows no plan and keeps no state of a run; everything that decides is
 from __future__ import annotations
 
 import abc
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import InvalidOption, TokensmithError, Unsupported
+from ..tokens import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..lifetimes import Expiry
     from ..redaction import Secret
-    from ..tokens import Evidence, Minted, MintSpec, Owner, OwnerRef, Policy, Token, WantedToken
+    from ..tokens import Minted, MintSpec, Owner, OwnerRef, Policy, Token, WantedToken
     from ..transport import Connection, Refusal, Transport
 
 
@@ -73,6 +75,9 @@ class Platform(abc.ABC):
     def __init__(self, transport: Transport, connection: Connection) -> None:
         self.transport = transport
         self.connection = connection
+        #: held while something is read that a whole run shares, so that many threads read it once
+        self.once = threading.RLock()
+        self._doors: dict[str, bool] = {}
 
     @classmethod
     @abc.abstractmethod
@@ -136,6 +141,28 @@ class Platform(abc.ABC):
     @abc.abstractmethod
     def diagnose(self, refusal: Refusal) -> TokensmithError:
         """What a refusal means on this platform; may read once more to find out. Returns what to raise."""
+
+    def believed(
+        self, secret: Secret, ask: Callable[[Secret], Evidence], made_up: Callable[[], Secret], *, door: str = ""
+    ) -> Evidence:
+        """What `ask` says of a secret, where it turns a made-up one away: a server that lets everybody in proves nothing.
+
+        The made-up one is presented once a run for each `door` (one way of asking).
+        """
+        evidence = ask(secret)
+        if evidence.verdict != "accepted":
+            return evidence
+        with self.once:
+            if door not in self._doors:
+                control = ask(made_up())
+                if control.verdict == "undecided":
+                    return control
+                self._doors[door] = control.verdict == "rejected"
+        if self._doors[door]:
+            return evidence
+        return Evidence(
+            verdict="undecided", detail="the server lets a made-up token in too, so nothing can be verified"
+        )
 
     def end(self, expiry: Expiry, now: datetime) -> datetime | None:
         """When a token minted `now` is asked to end, as exactly as the platform can be asked; None for never."""

@@ -26,7 +26,7 @@ from ._gitlab_owners import Owners
 from .base import LIVE, Capabilities, Platform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 #: Of all token kinds together, in GitLab 19; a server may know fewer (a registry switched off) or more.
 SCOPES = frozenset(
@@ -83,7 +83,6 @@ class GitLab(Platform):
         self._owners = Owners(transport)
         self._settings = settings.Settings(transport, lambda: self._version)
         self._says_last_use = True
-        self._verifying_means_something: bool | None = None
 
     @classmethod
     def connect(cls, connection: Connection) -> GitLab:
@@ -124,6 +123,9 @@ class GitLab(Platform):
     def resolve(self, ref: OwnerRef, kind: str | None) -> Owner:
         shelf = "impersonation" if kind == "impersonation" else ""
         return self._owners.resolve(ref, shelf)
+
+    def expect(self, refs: Sequence[OwnerRef]) -> None:
+        self._owners.expect(refs)
 
     def tokens(self, owner: Owner, *, name: str | None = None, statuses: frozenset[str] = LIVE) -> Iterator[Token]:
         impersonation: set[str] | None = None
@@ -176,31 +178,16 @@ class GitLab(Platform):
             raise
 
     def verify(self, secret: Secret) -> Evidence:
-        if self._verifying_means_something is None:
-            control = self._ask_self(Secret(f"control-{secrets.token_urlsafe(15)}"))
-            self._verifying_means_something = control.verdict == "rejected"
-            if control.verdict == "undecided":
-                self._verifying_means_something = None
-                return control
-        if not self._verifying_means_something:
-            return Evidence(
-                verdict="undecided", detail="the server lets a made-up token in too, so nothing can be verified"
-            )
-        return self._ask_self(secret)
+        return self.believed(secret, self._ask_self, lambda: Secret(f"control-{secrets.token_urlsafe(15)}"))
 
     def own_token_id(self, owner: Owner) -> str | None:
         try:
-            body = self.transport.get("/personal_access_tokens/self").body
-        except Refusal as refusal:
-            if refusal.status == 400:
-                return None
-            if refusal.status != 404:
-                raise
-            # Before 15.5 nothing tells which token a run uses. A project's or group's acts as a bot of its own.
+            return self._own_id
+        except Unsupported:
+            # A project's or group's token acts as a bot of its own.
             if owner.kind not in _BOT_OWNERS and owner.id != self._owners.caller_id:
                 return None
-            raise Unsupported("GitLab tells which token a run uses from 15.5 on.") from None
-        return str(body["id"])
+            raise
 
     def policy(self, owner: Owner) -> Policy | None:
         return self._settings.policy(service_account=owner.kind == "service_account")
@@ -235,6 +222,17 @@ class GitLab(Platform):
 
     def diagnose(self, refusal: Refusal) -> TokensmithError:
         return answers.diagnose(refusal, self.transport)
+
+    @cached_property
+    def _own_id(self) -> str | None:
+        try:
+            return str(self.transport.get("/personal_access_tokens/self").body["id"])
+        except Refusal as refusal:
+            if refusal.status == 400:
+                return None
+            if refusal.status == 404:
+                raise Unsupported("GitLab tells which token a run uses from 15.5 on.") from None
+            raise
 
     def _tokens_path(self, owner: Owner) -> str:
         """Where tokens of this owner are listed; below it lie `/:id` and `/:id/rotate`."""
