@@ -39,6 +39,7 @@ SETTINGS = (
     Setting("disable_personal_access_tokens", False, since="15.7", edition="ee", licence="premium"),
     Setting("disabled_oauth_sign_in_sources", "", "text"),
     Setting("inactive_resource_access_tokens_delete_after_days", 30, "integer", since="18.0"),
+    Setting("instance_token_prefix", "", "text", since="17.10"),
     Setting("max_personal_access_token_lifetime", None, "integer", edition="ee"),
     Setting("personal_access_token_prefix", "glpat-", "text", since="13.7"),
     Setting("rate_limiting_response_text", "", "text"),

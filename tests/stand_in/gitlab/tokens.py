@@ -150,7 +150,7 @@ class Tokens:
 
     def mint(self, user_id: int) -> str:
         """A new secret, noted in the register."""
-        prefix = self._lab.settings["personal_access_token_prefix"]
+        prefix = self._prefix()
         form = self._lab.switches["secret_format"]
         if form == "routable" or (form == "auto" and self._lab.at_least("18.0")):
             secret = secret_format.routable(prefix, user_id=user_id)
@@ -158,6 +158,13 @@ class Tokens:
             secret = secret_format.classic(prefix)
         self._lab.secrets.add(secret)
         return secret
+
+    def _prefix(self) -> str:
+        instance: str = self._lab.settings["instance_token_prefix"]
+        if instance and self._lab.at_least("17.10") and self._lab.switches["custom_prefix_for_all_token_types"]:
+            return f"{instance}-glpat-"
+        prefix: str = self._lab.settings["personal_access_token_prefix"]
+        return prefix
 
     def _insert(self, wish: Wish) -> tuple[sqlite3.Row, str]:
         secret = self.mint(wish.user["id"])

@@ -205,6 +205,11 @@ def test_62_a_group_can_forbid_it(api: GitLab) -> None:
     assert answer.json()["message"].endswith("User does not have permission to create project access token")
 
 
+def test_62_rank_comes_before_the_date(api: GitLab) -> None:
+    answer = api.post(PROJECT, org.DEVELOPER_TOKEN, name="n", scopes=["api"])
+    assert answer.json()["message"].endswith("User does not have permission to create project access token")
+
+
 def test_63_create_in_an_invisible_project(api: GitLab) -> None:
     answer = api.post("/projects/research%2Flab/access_tokens", org.MAINTAINER_TOKEN, **wish(api))
     assert (answer.status_code, answer.json()) == (404, {"message": "404 Project Not Found"})

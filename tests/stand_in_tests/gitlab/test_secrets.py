@@ -54,6 +54,15 @@ def test_the_prefix_can_be_changed(api: GitLab) -> None:
         assert api.works(secret)
 
 
+def test_a_prefix_for_the_whole_instance(api: GitLab) -> None:
+    api.server.seed({"settings": {"instance_token_prefix": "corp", "personal_access_token_prefix": "mine-"}})
+    assert api.personal()["token"].startswith("mine-")
+    api.server.switch(custom_prefix_for_all_token_types=True)
+    assert api.personal()["token"].startswith("corp-glpat-")
+    api.server.switch(version="17.9")
+    assert api.personal()["token"].startswith("mine-")
+
+
 def test_no_prefix_before_14_5(api: GitLab) -> None:
     api.server.switch(version="14.4")
     assert not api.personal()["token"].startswith("glpat-")

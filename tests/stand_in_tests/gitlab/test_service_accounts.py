@@ -238,6 +238,21 @@ def test_rotation_knows_no_date_before_17_9(api: GitLab) -> None:
     assert api.post(f"{path}/{token['id']}/rotate", expires_at=api.day(60)).json()["expires_at"] == api.day(7)
 
 
+def test_accounts_had_no_names_before_16_10(api: GitLab) -> None:
+    api.server.switch(version="16.9", licence="premium")
+    assert api.post(INSTANCE, name="Robot", username="robot").json()["name"] == "Service account user"
+    api.server.switch(version="16.10")
+    assert api.post(INSTANCE, name="Robot", username="robot").json()["username"] == "robot"
+
+
+def test_accounts_could_not_rotate_their_own_token_before_16_10(api: GitLab) -> None:
+    path = f"/personal_access_tokens/{api.named('build')['id']}/rotate"
+    api.server.switch(version="16.9", licence="premium")
+    assert api.post(path, org.BUILD_BOT_TOKEN).status_code == 401
+    api.server.switch(version="16.10")
+    assert api.post(path, org.BUILD_BOT_TOKEN).status_code == 200
+
+
 def test_keyset(api: GitLab) -> None:
     for path in (INSTANCE, GROUP, tokens_of(api, GROUP, org.RELEASE_BOT)):
         answer = api.get(path, pagination="keyset")

@@ -34,6 +34,35 @@ def test_a_switch_refuses_what_it_does_not_take(api: GitLab, change: dict[str, o
     assert api.server.switches()["licence"] == "none", "all or nothing"
 
 
+# Switch, what is asked for in the query, and whether the answer then leaves anything out.
+SINCE = [
+    ("expiry_filters_since", LIST, {"expires_before": "2000-01-01"}),
+    ("resource_filters_since", PROJECT, {"search": "no such name"}),
+]
+
+
+@pytest.mark.parametrize(("switch", "path", "params"), SINCE)
+def test_when_filters_came(api: GitLab, switch: str, path: str, params: dict[str, str]) -> None:
+    assert api.names(path, **params) == []
+    api.server.switch(**{switch: "19.7"})
+    assert api.names(path, **params) == api.names(path) != []
+
+
+def test_when_the_rest_came(api: GitLab) -> None:
+    api.server.switch(sort_since="19.7", token_flags_since="19.7", granular_since="19.7")
+    assert api.names(LIST, sort="id_desc") == api.names(LIST)
+    assert not {"expired", "granular"} & set(api.get(LIST).json()[0])
+    answer = api.post("/user/personal_access_tokens", org.USER_TOKEN)
+    assert answer.json() == {"error": "name is missing, scopes is missing"}
+    api.server.switch(user_create_self_rotate_since="19.7", retention_setting_since="19.7")
+    answer = api.post("/user/personal_access_tokens", org.USER_TOKEN, name="n", scopes=["self_rotate"])
+    assert answer.status_code == 400
+    assert "inactive_resource_access_tokens_delete_after_days" not in api.get("/application/settings").json()
+    assert api.post(PROJECT, name="n", scopes=["api"]).status_code == 400
+    api.server.switch(resource_expiry_compulsory_since="19.7")
+    assert api.post(PROJECT, name="n", scopes=["api"]).json()["expires_at"] == api.day(365)
+
+
 def test_trim_names(api: GitLab) -> None:
     assert api.personal(name="  ci ")["name"] == "  ci "
     api.server.switch(trim_names=True)
@@ -109,9 +138,17 @@ def test_admin_check(api: GitLab) -> None:
 def test_user_create_default_expiry(api: GitLab) -> None:
     wish = {"name": "n", "scopes": ["k8s_proxy"]}
     path = "/user/personal_access_tokens"
-    assert api.post(path, org.USER_TOKEN, **wish).json()["expires_at"] == api.day(365)
-    api.server.switch(user_create_default_expiry="end_of_day")
-    assert api.post(path, org.USER_TOKEN, **wish).json()["expires_at"] == api.day(1)
+
+    def given() -> object:
+        return api.post(path, org.USER_TOKEN, **wish).json()["expires_at"]
+
+    assert given() == api.day(365)
+    api.server.switch(user_create_default_expiry="tomorrow")
+    assert given() == api.day(1)
+    api.server.switch(user_create_default_expiry="by_version", version="18.11")
+    assert given() == api.day(1)
+    api.server.switch(user_create_default_expiry="max")
+    assert given() == api.day(365)
 
 
 def test_impersonation_default_expiry(api: GitLab) -> None:

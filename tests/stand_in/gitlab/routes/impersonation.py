@@ -21,6 +21,7 @@ routes = Routes()
 
 PATH = "/users/{user_id:segment}/impersonation_tokens"
 USER = Param("user_id", as_integer, required=True)
+NUMBER = Param("impersonation_token_id", as_integer, required=True)
 
 
 @routes.on("GET", PATH, admin=True, params=(USER, Param("state", values=("all", "active", "inactive")), *PAGING))
@@ -34,7 +35,7 @@ def list_tokens(call: Call) -> Answer:
     return page_of(page, lambda row: entities.impersonation_token(call.lab, row, entities.LISTED))
 
 
-@routes.on("GET", PATH + "/{token_id:segment}", admin=True, params=(USER, Param("token_id", as_integer)))
+@routes.on("GET", PATH + "/{impersonation_token_id:segment}", admin=True, params=(USER, NUMBER))
 def show_token(call: Call) -> Answer:
     """One of them."""
     return Answer(200, entities.impersonation_token(call.lab, _token(call), entities.SINGLE))
@@ -79,7 +80,7 @@ def create_token(call: Call) -> Answer:
     return Answer(201, entities.impersonation_token(lab, row, entities.CREATED) | {"token": secret})
 
 
-@routes.on("DELETE", PATH + "/{token_id:segment}", admin=True, params=(USER, Param("token_id", as_integer)))
+@routes.on("DELETE", PATH + "/{impersonation_token_id:segment}", admin=True, params=(USER, NUMBER))
 def revoke_token(call: Call) -> Answer:
     """Revoke one, unless it changed since the time that the caller names."""
     token = _token(call)
@@ -106,7 +107,7 @@ def _user(call: Call) -> sqlite3.Row:
 
 def _token(call: Call) -> sqlite3.Row:
     user = _user(call)
-    token = call.lab.tokens.find(call.params["token_id"] or 0)
+    token = call.lab.tokens.find(call.params["impersonation_token_id"] or 0)
     if token is None or token["user_id"] != user["id"] or not token["impersonation"]:
         raise not_found("Impersonation Token")
     return token

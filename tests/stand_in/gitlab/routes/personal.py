@@ -146,7 +146,7 @@ def rotate_self(call: Call) -> Answer:
 def rotate_token(call: Call) -> Answer:
     """One token, replaced; 200 and not 201."""
     token = call.lab.tokens.find(call.token_number("id"))
-    if token is None or not (_reaches(call, token) or _manages(call, token)):
+    if token is None or not (_reaches(call, token) or _manages(call, token)) or _is_own_of_old_account(call, token):
         raise _hidden(call)
     return rotated(call, token, entities.token)
 
@@ -274,7 +274,8 @@ def wished(call: Call, user: sqlite3.Row, *, own: bool = False) -> Wish:
     explicit = "expires_at" in given and call.lab.switches["null_expiry"] == "never"
     if expires_at is None and not explicit:
         expires_at = call.lab.expiry.for_create(user)
-        if own and call.lab.switches["user_create_default_expiry"] == "end_of_day":
+        how = call.lab.switches["user_create_default_expiry"]
+        if own and (how == "tomorrow" or (how == "by_version" and not call.lab.at_least("19.0"))):
             expires_at = call.lab.clock.today() + dt.timedelta(days=1)
     return Wish(
         user=user,
@@ -330,6 +331,12 @@ def _as_admin(call: Call, token: sqlite3.Row) -> bool:
 
 def _reaches(call: Call, token: sqlite3.Row) -> bool:
     return token["user_id"] == call.caller.id or _as_admin(call, token)
+
+
+def _is_own_of_old_account(call: Call, token: sqlite3.Row) -> bool:
+    """Up to 16.9 a service account could not rotate its own token: 401."""
+    same = token["user_id"] == call.caller.id
+    return same and call.caller.user["kind"] == "service_account" and not call.lab.at_least("16.10")
 
 
 def _manages(call: Call, token: sqlite3.Row) -> bool:

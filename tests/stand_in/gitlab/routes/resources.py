@@ -96,7 +96,6 @@ def show_token(call: Call, resource: Resource) -> Answer:
 def create_token(call: Call, resource: Resource) -> Answer:
     """A bot user, its membership and its token; all or none."""
     lab, given = call.lab, call.params
-    expires_at = _expiry(call)
     root = lab.access.root_of(resource)
     allowed = root is None or bool(root["tokens_allowed"])
     if call.caller.is_bot or not allowed or not lab.access.may_manage_tokens(call.caller, resource):
@@ -107,6 +106,7 @@ def create_token(call: Call, resource: Resource) -> Answer:
     limit = lab.switches["bot_name_limit"]
     if len(given["name"] or "") > limit:
         raise bad_request(f"Name is too long (maximum is {limit} characters)")
+    expires_at = _expiry(call)
     try:
         with lab.db.transaction():
             bot = new_bot(lab, resource, given["name"], level)

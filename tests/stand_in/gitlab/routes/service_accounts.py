@@ -23,7 +23,7 @@ from .personal import NAME, created, revoked, rotated, service_accounts_availabl
 
 routes = Routes()
 
-ACCOUNT = (Param("name"), Param("username"), Param("email", since="17.9"))
+ACCOUNT = (Param("name", since="16.10"), Param("username", since="16.10"), Param("email", since="17.9"))
 ORDER = (
     Param("order_by", values=("id", "username"), default="id"),
     Param("sort", values=("asc", "desc"), default="desc"),
@@ -122,11 +122,7 @@ def list_all(call: Call) -> Answer:
     return listed(call, Listing())
 
 
-def _instance_account(lab: Lab) -> tuple[Param, ...]:
-    return ACCOUNT if lab.at_least("16.10") else ()
-
-
-@routes.on("POST", "/service_accounts", since="16.1", admin=True, params=_instance_account)
+@routes.on("POST", "/service_accounts", since="16.1", admin=True, params=ACCOUNT)
 def create_instance(call: Call) -> Answer:
     """One of the instance."""
     require_feature(call.lab)
