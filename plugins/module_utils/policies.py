@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from .errors import InvalidOption, NotKept, Unsupported, WouldRevoke
+from .errors import InvalidOption, NotKept, TokensmithError, Unsupported, WouldRevoke
 from .redaction import printable
+from .tokens import OwnerRef
 from .transport import Refusal
 from .wishes import filled
 
@@ -182,21 +183,32 @@ def _refuse_revocations(
         return
     limit = {"max_lifetime_days": settings["max_lifetime_days"]}
     known = _violations(platform, limit) if violations is None else iter(violations)
-    count = 0
+    count, own = 0, False
     named: list[str] = []
+    own_id = _own_id(platform)
     for each in known:
         if "max_lifetime_days" in each.settings:
             count += 1
-            if len(named) < _NAMED:
+            own = own or each.token.id == own_id
+            if count <= _NAMED:
                 named.append(f"{printable(each.token.name)} of {each.owner} (id {each.token.id})")
     if count:
         more = f" and {count - _NAMED:,} more" if count > _NAMED else ""
+        own_too = " One of them is the credential of this very run." if own else ""
         raise WouldRevoke(
             f"max_lifetime_days: {platform.title} revokes live tokens that end later than the lowered lifetime allows, some "
-            f"hours after the change. {count:,} would be: {', '.join(named)}{more}. Nothing was changed. Replace these "
-            "first (report_violations: true lists all of them), or say allow_violations: true.",
-            None if violations is None else violations,
+            f"hours after the change. {count:,} would be: {', '.join(named)}{more}.{own_too} Nothing was changed. Replace "
+            "these first (report_violations: true lists all of them), or say allow_violations: true.",
+            violations,
         )
+
+
+def _own_id(platform: Platform) -> str | None:
+    try:
+        return platform.own_token_id(platform.resolve(OwnerRef("self"), None))
+    except TokensmithError:
+        # It only adds a sentence to a refusal.
+        return None
 
 
 def _refuse_unkept(changes: Mapping[str, Change], kept: Mapping[str, Any]) -> None:

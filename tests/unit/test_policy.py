@@ -23,7 +23,7 @@ from ansible_collections.tokensmith.access.plugins.module_utils.errors import (
 from ansible_collections.tokensmith.access.plugins.module_utils.platforms.base import Platform
 from ansible_collections.tokensmith.access.plugins.module_utils.policies import Change, WantedPolicy
 from ansible_collections.tokensmith.access.plugins.module_utils.results import error_result
-from ansible_collections.tokensmith.access.plugins.module_utils.tokens import Owner, Token
+from ansible_collections.tokensmith.access.plugins.module_utils.tokens import Owner, OwnerRef, Token
 from ansible_collections.tokensmith.access.plugins.module_utils.transport import Refusal
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,6 +70,7 @@ class Server:
     idle: dict[str, str] = field(default_factory=dict)
     keeps: Callable[[str, Any], Any] = lambda _name, value: value
     title: str = "Fake"
+    own_id: str | None = None
     transport: Clock = field(default_factory=Clock)
     asked: list[Any] = field(default_factory=list)
 
@@ -92,6 +93,15 @@ class Server:
     def every_token(self, relevant: Callable[[Token], bool]) -> Iterator[tuple[Owner, Token]]:
         self.asked.append("tokens")
         return ((owner, each) for owner, each in self.held if relevant(each))
+
+    def resolve(self, ref: OwnerRef, kind: str | None) -> Owner:
+        assert ref == OwnerRef("self")
+        return ADA
+
+    def own_token_id(self, owner: Owner) -> str | None:
+        if self.own_id is None:
+            raise Unsupported("it does not say")
+        return self.own_id
 
     def diagnose(self, refusal: Refusal) -> TokensmithError:
         return NotPermitted(f"{refusal.call}: it may not do this")
@@ -314,6 +324,14 @@ def test_a_refusal_has_all_of_them_if_they_were_asked_for() -> None:
         ("laptop", "ada", ["max_lifetime_days"]),
         ("build", "build-bot", ["max_lifetime_days", "service_account_require_expiry"]),
     ]
+
+
+@pytest.mark.parametrize(("own_id", "said"), [("7", True), ("8", False), ("1", False), (None, False)])
+def test_a_refusal_says_if_the_run_itself_would_lose_its_credential(own_id: str | None, said: bool) -> None:
+    server = Server(held=[WITHIN, BEYOND, UNDATED], own_id=own_id)
+    with pytest.raises(WouldRevoke) as caught:
+        settle(server, max_lifetime_days=90)
+    assert ("One of them is the credential of this very run." in str(caught.value)) is said
 
 
 def test_hostile_names_do_not_reach_the_terminal() -> None:
