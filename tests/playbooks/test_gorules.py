@@ -175,9 +175,9 @@ def test_own_tokens(scene: Scene) -> None:
 def test_bad_input_is_told_by_its_name_before_anything_is_written(scene: Scene) -> None:
     story = scene.play(
         lifetime=token(WISH, expires_in="90d"),
-        date=token({**WISH, "expires_in": None}, expires_at="2099-01-01"),
-        no_lifetime=token({**WISH, "expires_in": None}),
-        no_reach=token({**WISH, "projects": None}),
+        date=token(_without("expires_in"), expires_at="2099-01-01"),
+        no_lifetime=token(_without("expires_in")),
+        no_reach=token(_without("projects")),
         contradiction=token(WISH, all_projects=True),
         no_projects=token(WISH, projects=[]),
         blank_project=token(WISH, projects=""),
@@ -273,6 +273,10 @@ def test_57_no_secret_is_ever_shown(scene: Scene, verbosity: str) -> None:
     logged = str([page.requests for page in story.values()])
     assert [secret for secret in scene.server.secrets() if secret in logged] == []
     assert "create   service account" in story.output or "+ create" in story.output
+
+
+def _without(option: str) -> dict[str, Any]:
+    return {name: value for name, value in WISH.items() if name != option}
 
 
 def _live(page: Page) -> list[dict[str, Any]]:
