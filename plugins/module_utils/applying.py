@@ -60,16 +60,21 @@ if TYPE_CHECKING:
     Locker = Callable[[str, str], AbstractContextManager[None]]
 
 
+#: What it takes to hand a result over, in seconds.
+_DELIVERY = 1.0
+
+
 class Deadline:
     """When the task that this run belongs to is over, and whether somebody told it to stop.
 
-    `seconds` from now, None for no limit. A mint needs `margin` seconds: nobody would receive its secret later.
+    The task may take `seconds`, of which `left` are left (all, if not given); None for no limit. A mint needs `margin`
+    seconds: nobody would receive its secret later.
     """
 
-    def __init__(self, seconds: float | None, margin: float) -> None:
+    def __init__(self, seconds: float | None, margin: float, left: float | None = None) -> None:
         self._seconds = seconds
         self._margin = margin
-        self._end = None if seconds is None else time.monotonic() + seconds
+        self._end = None if seconds is None else time.monotonic() + (seconds if left is None else min(left, seconds))
         self.stopped_by: str | None = None
 
     def check_stopped(self) -> None:
@@ -81,7 +86,9 @@ class Deadline:
         if self._end is None:
             return
         left = self._end - time.monotonic()
-        if left < (0 if minted else self._margin):
+        if minted and left < _DELIVERY:
+            raise OutOfTime(f"timeout: the task's {self._seconds:.0f} s are over, so nobody would receive the secret.")
+        if not minted and left < self._margin:
             raise OutOfTime(
                 f"timeout: of the task's {self._seconds:.0f} s {max(left, 0):.0f} s are left, and a mint may take "
                 f"{self._margin:.0f} s. Give the task a longer timeout, or the module a shorter one."

@@ -9,6 +9,7 @@ import ctypes
 import functools
 import os
 import resource
+import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import applying, bulk, platforms, progress, rendering, storing, wishes
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from .platforms.base import Platform
 
-#: Set by the action plugin: for how many seconds the task may run (its keyword `timeout`).
+#: Set by the action plugin: for how many seconds the task may run (its keyword `timeout`), and until when: `6@1795000000`.
 TASK_TIMEOUT = "TOKENSMITH_TASK_TIMEOUT"
 #: How many single failures the message of a task names; all of them are in its result.
 _SHOWN_FAILURES = 5
@@ -128,8 +129,11 @@ def _lock(platform: Platform, environ: Mapping[str, str]) -> NodeLock:
 
 
 def _deadline(platform: Platform, environ: Mapping[str, str]) -> applying.Deadline:
-    seconds = environ.get(TASK_TIMEOUT)
-    return applying.Deadline(float(seconds) if seconds else None, margin=platform.connection.timeout)
+    seconds, _, end = environ.get(TASK_TIMEOUT, "").partition("@")
+    if not seconds:
+        return applying.Deadline(None, margin=platform.connection.timeout)
+    # By the clock, and not only by the module's own count: it may have begun long after its task.
+    return applying.Deadline(float(seconds), margin=platform.connection.timeout, left=float(end) - time.time())
 
 
 def _plan_shown(module: AnsibleModule, platform: Platform, lines: list[rendering.PlanLine]) -> dict[str, str]:

@@ -10,6 +10,7 @@ free of one (a module that was killed half-way through printing).
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 from ansible import constants as C
@@ -32,6 +33,7 @@ class HidingAction(ActionBase):
     _requires_connection = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        self._began = time.time()
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
         self._refuse_debug()
@@ -56,7 +58,10 @@ class HidingAction(ActionBase):
         The keyword `timeout` ends the task, but not the module, so the module has to know.
         """
         if self._task.timeout:
-            variables = {**variables, _TASK_TIMEOUT: str(self._task.timeout)}
+            variables = {
+                **variables,
+                _TASK_TIMEOUT: f"{self._task.timeout}@{self._began + self._task.timeout:.1f}",
+            }
         before = self._task.environment
         self._task.environment = [*(before or []), variables] if variables else before
         try:
