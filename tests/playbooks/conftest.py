@@ -65,6 +65,12 @@ def short_tmp(tmp_path: Path) -> Iterator[Path]:
         yield link
 
 
+@pytest.fixture
+def interpreter() -> Path:
+    """Return the Python that runs modules: the one of the ansible-core under test."""
+    return ansible_playbook().with_name("python")
+
+
 def isolated_environment(folder: Path, tmp: Path) -> dict[str, str]:
     """Return an environment in which Ansible finds its settings, and leaves its traces, in the folder only."""
     (folder / "home").mkdir()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -291,6 +292,15 @@ def test_pages_that_shift_while_they_are_read(scene: Scene) -> None:
 # --- tasks that run out of time ---------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def slow_interpreter(tmp_path: Path, interpreter: Path) -> Path:
+    """A Python that takes three seconds to begin."""
+    wrapper = tmp_path / "slow-python"
+    wrapper.write_text(f'#!/bin/sh\nsleep 3\nexec {interpreter} "$@"\n')
+    wrapper.chmod(0o755)
+    return wrapper
+
+
 def settled(server: StandIn, name: str) -> list[dict[str, Any]]:
     """The live tokens of a name once nothing asks the server any more: a module outlives its task's timeout."""
     quiet_since, count = time.monotonic(), -1
@@ -325,6 +335,22 @@ def test_a_task_that_is_ended_by_its_timeout_leaves_no_token(scene: Scene, slow:
         server.fault("drop_after", method="POST", path="/access_tokens$")
         server.fault("delay", seconds=1.5, path="/access_tokens$", times=None)
     task = {"tokensmith.access.token": {**WISH, "name": "ci", "timeout": 2}, "timeout": 5}
+    run = scene.run([task])
+    assert run.rc != 0
+    left = settled(server, "ci")
+    server.clear_faults()
+    assert left == [], run.output
+
+
+def test_the_time_before_the_module_begins_counts_too(scene: Scene, slow_interpreter: Path) -> None:
+    """A slow host: the task is over before the module's own count of seconds would be."""
+    server = scene.server
+    server.fault("delay", seconds=1.5, method="GET", path="/projects/", times=None)
+    task = {
+        "tokensmith.access.token": {**WISH, "name": "ci", "timeout": 2},
+        "timeout": 6,
+        "vars": {"ansible_python_interpreter": str(slow_interpreter)},
+    }
     run = scene.run([task])
     assert run.rc != 0
     left = settled(server, "ci")
