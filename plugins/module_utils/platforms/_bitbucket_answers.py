@@ -31,9 +31,12 @@ _ATTEMPTS = 3
 
 
 def speaks(body: Any, headers: Mapping[str, str]) -> str | None:
-    """The message in Bitbucket's form of errors, or in that of its REST framework; None if the body is of neither."""
+    """The message in Bitbucket's form of errors, or in that of its REST framework; None if the body is of neither.
+
+    Without its full stop, because more words follow.
+    """
     if isinstance(body, dict) and isinstance(body.get("errors"), list):
-        messages = [str(error.get("message")) for error in body["errors"] if isinstance(error, dict)]
+        messages = [str(error.get("message")).rstrip(". ") for error in body["errors"] if isinstance(error, dict)]
         return "; ".join(messages) or "no message"
     if isinstance(body, dict) and "status-code" in body:
         return str(body.get("message", "no message"))

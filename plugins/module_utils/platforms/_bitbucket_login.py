@@ -175,7 +175,7 @@ class Login:
         if exception == "IncorrectPasswordAuthenticationException":
             self._close(f"auth_password: the server refuses user name and password ({refusal.reason}). {_NO_MORE}")
         if exception == "NoAccessAuthenticationException":
-            self._close(f"auth_username: the server knows the account, but does not let it in: {refusal.reason}")
+            self._close(f"auth_username: the server knows the account, but does not let it in: {refusal.reason}.")
         # Without the header on any answer (a proxy may remove it), this one is about rights.
         if self._begun and self.user is None and exception == "AuthorisationException":
             return

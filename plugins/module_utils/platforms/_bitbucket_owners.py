@@ -117,7 +117,7 @@ class Owners:
 
     def _named_user(self, ref: OwnerRef) -> dict[str, Any]:
         rows = [row for row in self._users(ref.value) if _is_user(row, ref.value)]
-        if not any(row.get("slug") == ref.value for row in rows) and "@" not in ref.value:
+        if not any(_same(row.get("slug"), ref.value) for row in rows) and "@" not in ref.value:
             # The filter does not look at slugs, and somebody else's may be just this.
             by_slug = self._get(f"{_API}/users/{_quoted(ref.value)}")
             rows += [by_slug] if by_slug is not None else []

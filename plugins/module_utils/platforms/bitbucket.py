@@ -270,15 +270,17 @@ class Bitbucket(Platform):
         _learn(self.transport, secret)
         session = self.transport.with_auth(HeaderAuth("Authorization", bearer(secret)))
         try:
-            name = answers.user_named(session.get(WHO_AM_I).headers)
+            headers = session.get(WHO_AM_I).headers
         except Refusal as refusal:
-            if refusal.status == 401 and answers.exception_of(refusal) != "NoAccessAuthenticationException":
-                return Evidence(verdict="rejected")
-            return Evidence(verdict="undecided", detail=str(refusal))
+            # An account without a licence is refused as well, and a new token would not help it.
+            headers, account = refusal.headers, answers.exception_of(refusal) == "NoAccessAuthenticationException"
+            if answers.user_named(headers) is None and (refusal.status != 401 or account):
+                return Evidence(verdict="undecided", detail=str(refusal))
         except TokensmithError as error:
             return Evidence(verdict="undecided", detail=str(error))
         finally:
             session.close()
+        name = answers.user_named(headers)
         if name is None:
             return Evidence(verdict="rejected")
         return Evidence(verdict="accepted", id=answers.secret_id(secret), owner_id=self._owners.user_id(name))
@@ -328,7 +330,7 @@ def _explained(refusal: Refusal, spec: MintSpec) -> TokensmithError:
             status=refusal.status,
         )
     if "expir" in reason:
-        return ServiceError(f"expires_in: the server refuses {spec.expiry}: {refusal.reason}", status=refusal.status)
+        return ServiceError(f"expires_in: the server refuses {spec.expiry}: {refusal.reason}.", status=refusal.status)
     return refusal
 
 
