@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
+import threading
+from bisect import insort
 from urllib.parse import quote, quote_plus
 
 MASK = "********"
 #: Shorter ones are only masked as whole words: replacing every "a" would garble a text without hiding anything.
 _FREE_STANDING = 8
+#: What JSON writers escape where their work may end up inside HTML: some more, some less.
+_UNSAFE_IN_HTML = ("<>&", "<>&='")
 
 
 class Secret:
@@ -43,15 +48,26 @@ class Secret:
 
 def disguises(secret: str) -> set[str]:
     """The secret in the forms in which servers, proxies and libraries quote it back."""
+    # Bytes that are no UTF-8 come out of the environment as lone surrogates.
+    raw = secret.encode(errors="surrogatepass")
+    encoded = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
+    coded = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}
+    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     return {
         secret,
-        quote(secret, safe=""),
-        quote(secret),
-        quote_plus(secret),
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        base64.b64encode(secret.encode()).decode(),
-        base64.urlsafe_b64encode(secret.encode()).decode(),
+        repr(secret)[1:-1],
+        *encoded,
+        *(re.sub("%..", lambda match: match[0].lower(), form) for form in encoded),
+        *escaped,
+        *(form.replace("/", "\\/") for form in escaped),
+        *(
+            re.sub(f"[{unsafe}]", lambda match: f"\\u{ord(match[0]):04x}", form)
+            for form in escaped
+            for unsafe in _UNSAFE_IN_HTML
+        ),
+        html.escape(secret),
+        html.escape(secret, quote=False),
+        *(form.rstrip(padding) for form in coded for padding in ("", "=")),
     }
 
 
@@ -59,24 +75,38 @@ class Redactor:
     """Knows the secrets of this run and takes them out of texts that leave it."""
 
     def __init__(self) -> None:
-        self._forms: set[str] = set()
+        #: the longest first, or what is inside another one would spoil it
+        self._forms: list[str] = []
+        self._learning = threading.Lock()
 
     def learn(self, *secrets: str | Secret | None) -> None:
         """Remember secrets; None and the empty string are passed over."""
         for secret in secrets:
             value = secret.reveal() if isinstance(secret, Secret) else secret
-            if value:
-                self._forms |= disguises(value)
-                self._forms |= disguises(value.strip()) if value.strip() else set()
+            if value and value.strip():
+                self._add(disguises(value) | disguises(value.strip()))
+
+    def _add(self, forms: set[str]) -> None:
+        with self._learning:
+            for form in forms.difference(self._forms):
+                insort(self._forms, form, key=lambda known: -len(known))
 
     def clean(self, text: str) -> str:
         """The text with every known secret masked and control characters made visible."""
-        for form in sorted(self._forms, key=len, reverse=True):
+        return printable(self.mask(text))
+
+    def quoted(self, text: str, limit: int = 200) -> str:
+        """The beginning of a foreign text, clean and on one line; masked before it is cut, or half a secret would show."""
+        return printable(excerpt(self.mask(text), limit))
+
+    def mask(self, text: str) -> str:
+        """The text with every known secret masked."""
+        for form in tuple(self._forms):
             if len(form) >= _FREE_STANDING:
                 text = text.replace(form, MASK)
             elif form in text:
                 text = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", MASK, text)
-        return printable(text)
+        return text
 
 
 def printable(text: str) -> str:
