@@ -54,7 +54,8 @@ def render(platform: str, url: str, lines: Sequence[PlanLine], *, done: bool) ->
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     body = [
-        f"{_SIGNS[row[0]]} " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        f"{_SIGNS[row[0]]} "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width).rstrip()
         for row in rows
     ]
     return (
