@@ -31,6 +31,7 @@ options:
       user:
         description:
           - A user by name, id or e-mail address. For others than the caller this takes an administrator's credential.
+          - On Bitbucket by name, slug or e-mail address, and nobody but the user can make tokens of a user there.
         type: str
       service_account:
         description:
@@ -38,7 +39,7 @@ options:
         type: str
       project:
         description:
-          - A project by its full path or its id.
+          - A project by its full path or its id, on Bitbucket by its key (V(~user) is the personal project of a user).
         type: str
       group:
         description:
@@ -46,7 +47,8 @@ options:
         type: str
       repository:
         description:
-          - A repository. No platform of this version has tokens of repositories.
+          - A repository as V(PROJECT/slug), or V(~user/slug) for one of a personal project. Bitbucket alone has tokens of
+            repositories.
         type: str
   name:
     description:
@@ -58,6 +60,7 @@ options:
       - Chooses among live tokens of that name.
       - One that is dead or unknown is an error with O(state=present) and O(state=rotated), and nothing to do with
         O(state=absent).
+      - Bitbucket's have 12 digits and are to be quoted, because YAML takes what begins with 0 for another number.
     type: str
   state:
     description:
@@ -75,6 +78,8 @@ options:
     description:
       - What the token may do; a set, so order and repeats make no difference. GitLab calls them scopes.
       - Needed for a first mint. Names that the platform is not known to have are passed through with a warning.
+      - On Bitbucket a repository's token has V(REPO_READ), V(REPO_WRITE) or V(REPO_ADMIN), the others V(PROJECT_READ),
+        V(PROJECT_WRITE) and V(PROJECT_ADMIN) as well. They are changed in place.
     type: list
     elements: str
     aliases: [scopes]
@@ -92,21 +97,25 @@ options:
     choices: [personal, impersonation]
   projects:
     description:
-      - The projects that the token reaches, where the platform has tokens limited to projects. GitLab has none such.
+      - The projects that the token reaches, each by id, key or name. GoRules alone has tokens limited to projects. A first
+        mint there needs this or O(all_projects).
     type: list
     elements: str
   all_projects:
     description:
-      - Whether the token reaches all projects, where the platform has tokens limited to projects. GitLab has none such.
+      - Whether the token reaches all projects, on GoRules. Where O(projects) are given, it does not.
     type: bool
   expires_at:
     description:
       - The date on which the token ends, as C(YYYY-MM-DD). It ends at 00:00 UTC of that day, that is, with the day before.
+      - Bitbucket counts days from the mint, so there the token ends less than a day earlier.
+      - GoRules takes none.
     type: str
   expires_in:
     description:
       - How long a new token lives, as a number of days, weeks, months or years (V(7d), V(2w), V(3mo), V(1y)), or V(never).
       - A month is a calendar month. A year is 365 days, the longest life that GitLab allows; V(12mo) is a calendar year.
+      - GoRules takes V(1w), V(1mo), V(3mo), V(1y) and V(never) alone.
       - It says nothing about a token that exists, except that V(never) and an end are different.
     type: str
   rotate_before:
@@ -132,7 +141,8 @@ options:
     default: 1d
   on_drift:
     description:
-      - What to do about a difference that the platform cannot change in place (on GitLab, any).
+      - What to do about a difference that the platform cannot change in place (on GitLab any, on Bitbucket any but
+        O(permissions)).
       - V(replace) mints a token as declared, V(fail) fails and names the difference.
     type: str
     choices: [replace, fail]
@@ -265,6 +275,19 @@ EXAMPLES = r"""
     name: nightly
     permissions: [read_api]
     expires_in: 7d
+
+- name: A repository's token on Bitbucket
+  tokensmith.access.token:
+    platform: bitbucket
+    url: https://bitbucket.example.com
+    auth_username: ci-admin
+    auth_password: "{{ bitbucket_password }}"
+    owner:
+      repository: PAY/api
+    name: sync
+    permissions: [REPO_WRITE]
+    expires_in: 90d
+    rotate_before: 2w
 
 - name: A token that is not needed any more
   tokensmith.access.token:
