@@ -56,12 +56,17 @@ class Directory:
 
     def _caller(self) -> Owner:
         """The caller, by its own tokens: the API has no other way to ask who one is."""
-        for row in token_rows(self._api, OWN):
+        for row in self.own_tokens:
             user = row.get("user")
             if isinstance(user, dict) and user.get("id"):
                 return Owner("user", str(user["id"]), str(user.get("email") or user["id"]), caller=True)
         # A login session of somebody without a token.
         return Owner("user", "self", "the caller itself", caller=True)
+
+    @cached_property
+    def own_tokens(self) -> list[dict[str, Any]]:
+        """The caller's tokens when they were first asked for: if there is only one, it is the credential."""
+        return list(token_rows(self._api, OWN))
 
     def project_ids(self, wanted: Iterable[str]) -> frozenset[str]:
         """The ids of projects given by id, key or name, in this order of preference."""

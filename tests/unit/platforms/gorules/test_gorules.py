@@ -131,6 +131,30 @@ def test_deleted_projects_are_not_there(bench: Bench, gone: str) -> None:
     assert bench.writes == []
 
 
+def test_deleted_projects_that_come_along_are_not_there_either(bench: Bench) -> None:
+    rows = [{"id": P1, "key": "old", "deletedAt": "2026-01-01T00:00:00Z"}, {"id": P2, "key": "new", "deletedAt": None}]
+    body = json.dumps({"results": rows, "paginate": {"total": 2}})
+    bench.server.fault("status", path="/projects", status=200, body=body, content_type="application/json", times=2)
+    with pytest.raises(InvalidOption, match="none of the 1 projects"):
+        bench.apply(projects=["old"])
+    assert bench.apply(projects=["new"], check=True).action == "create"
+
+
+@pytest.mark.parametrize("status", ["403", "401"])
+def test_who_may_not_list_all_projects_is_not_taken_for_nobody(bench: Bench, status: str) -> None:
+    bench.server.switch(non_admin_status=status)
+    assert bench.apply(owner=None, run=bench.platform(MIA_SECRET)).action == "create"
+
+
+def test_what_is_listed_beside_all_projects_means_nothing(bench: Bench) -> None:
+    row = {"id": T1, "note": "new", "permissions": [], "allProjects": True, "projects": [{"id": P1}, {"id": P2}]}
+    body = json.dumps([row])
+    bench.server.fault("status", path="tokens$", status=200, body=body, content_type="application/json")
+    outcome = bench.apply(projects=["pricing", "lending"], permissions=None, expires_in="never", check=True)
+    assert (outcome.action, outcome.reasons) == ("replace", ("projects_differ",))
+    assert outcome.changes["projects"].found == frozenset()
+
+
 def test_projects_on_later_pages_are_found(bench: Bench) -> None:
     bench.server.switch(max_per_page=4)
     assert bench.apply(projects=["project-10"]).action == "create"

@@ -298,7 +298,7 @@ def test_own_tokens_of_a_person(bench: Bench) -> None:
         "GET /personal-access-tokens",
         "POST /personal-access-tokens",
     ]
-    assert bench.apply(owner=None, projects=None, run=run).action == "unchanged"
+    assert bench.apply(owner=None, projects=None, run=bench.platform(MIA_SECRET)).action == "unchanged"
     assert bench.sent == ["GET /personal-access-tokens"] * 2
 
 

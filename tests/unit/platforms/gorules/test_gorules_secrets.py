@@ -20,6 +20,8 @@ from ansible_collections.tokensmith.access.plugins.module_utils.tokens import Ow
 from stand_in.gorules.fixtures import (
     ADAM,
     ALICE_SESSION,
+    MIA,
+    MIA_SECRET,
     SVC_ADMIN,
     SVC_CI,
     SVC_CI_ID,
@@ -151,6 +153,28 @@ def test_one_of_several_own_tokens_may_be_the_credential(bench: Bench) -> None:
         with pytest.raises(SelfGuard, match="or may be"):
             bench.apply({**SELF, "owner": owner, "name": "second"}, state="absent", run=bench.platform(T6_SECRET))
         assert bench.writes == []
+
+
+def test_the_only_own_token_is_known_though_the_run_made_a_second_one(bench: Bench) -> None:
+    own = {**WISH, "owner": None, "name": "my token", "overlap": "0", "projects": None}
+    outcome = bench.apply(own, run=bench.platform(MIA_SECRET))
+    assert (outcome.action, outcome.retired) == ("replace", ())
+    assert "is the credential of this run" in outcome.warnings[0]
+    assert len(bench.tokens(MIA, "my token")) == 2
+
+
+def test_tokens_that_do_not_say_whose_they_are_may_be_the_credential(bench: Bench) -> None:
+    body = json.dumps([{"id": T1, "note": "ci"}, {"id": T6, "note": "admin"}])
+    bench.server.fault("status", path="^/api/personal", status=200, body=body, content_type="application/json")
+    with pytest.raises(Unsupported):
+        bench.platform().own_token_id(Owner("service_account", SVC_CI_ID, SVC_CI))
+
+
+def test_the_own_tokens_are_asked_for_once_a_run(bench: Bench) -> None:
+    run = bench.platform()
+    for name in ("ci", "root"):
+        bench.apply(T1_WISH, name=name, state="absent", run=run)
+    assert "GET /personal-access-tokens" not in bench.sent
 
 
 def test_another_owners_tokens_are_not_the_credential(bench: Bench) -> None:
