@@ -35,7 +35,7 @@ options:
         type: str
       service_account:
         description:
-          - A service account by user name, id or e-mail address.
+          - A service account by user name, id or e-mail address, on GoRules a service user by e-mail address or id.
         type: str
       project:
         description:
@@ -52,7 +52,7 @@ options:
         type: str
   name:
     description:
-      - The name of the token, which is its identity within its owner. It is compared exactly.
+      - The name of the token, which is its identity within its owner. It is compared exactly. GoRules calls it note.
     type: str
     required: true
   id:
@@ -77,7 +77,8 @@ options:
   permissions:
     description:
       - What the token may do; a set, so order and repeats make no difference. GitLab calls them scopes.
-      - Needed for a first mint. Names that the platform is not known to have are passed through with a warning.
+      - Needed for a first mint, except on GoRules. Names that the platform is not known to have are passed through with a
+        warning.
       - On Bitbucket a repository's token has V(REPO_READ), V(REPO_WRITE) or V(REPO_ADMIN), the others V(PROJECT_READ),
         V(PROJECT_WRITE) and V(PROJECT_ADMIN) as well. They are changed in place.
     type: list
@@ -288,6 +289,22 @@ EXAMPLES = r"""
     permissions: [REPO_WRITE]
     expires_in: 90d
     rotate_before: 2w
+
+- name: A token of a service user that deploys the rules of one project, with its secret in a store
+  tokensmith.access.token:
+    platform: gorules
+    url: https://acme.gorules.io
+    auth_token: "{{ gorules_admin_token }}"
+    owner:
+      service_account: svc-ci@example.com
+    name: deploy rules
+    permissions: [releases, releases:deploy]
+    projects: [pricing]
+    expires_in: 3mo
+    rotate_before: 1w
+    store:
+      type: directory
+      path: "{{ secrets_folder }}"
 
 - name: A token that is not needed any more
   tokensmith.access.token:
