@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..transport import Answer, Refusal
 
 #: Asked for; the server hands out fewer where its own cap is lower, and says so by nextPageStart.
-_PAGE = 1000
+PAGE = 1000
 #: How newer releases begin a secret. The rest is the same: base64 of the token's id, a colon and random bytes.
 SECRET_PREFIX = "BBDC-"
 ID_DIGITS = 12
@@ -132,7 +132,7 @@ def pages(
         shifted = False
         start, last = 0, None
         while True:
-            answer = get(path, {**(query or {}), "limit": _PAGE, "start": start})
+            answer = get(path, {**(query or {}), "limit": PAGE, "start": start})
             values, following = _page(answer, start)
             shifted = shifted or (last is not None and (not values or values[0]["id"] != last))
             for row in values:
@@ -146,6 +146,14 @@ def pages(
             start, last = (following - 1, values[-1]["id"]) if overlapping else (following, None)
         if not shifted:
             return
+
+
+def chunks(get: Callable[[str, Mapping[str, Any]], Answer], path: str) -> Iterator[list[dict[str, Any]]]:
+    """The rows of one page after the other, for those who may stop before the last."""
+    following: int | None = 0
+    while following is not None:
+        values, following = _page(get(path, {"limit": PAGE, "start": following}), following)
+        yield values
 
 
 def _page(answer: Answer, start: int) -> tuple[list[dict[str, Any]], int | None]:

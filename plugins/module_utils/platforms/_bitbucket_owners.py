@@ -5,16 +5,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ..errors import CredentialRefused, InvalidOption, NotTheApi, OwnerNotFound
+from ..errors import CredentialRefused, InvalidOption, NotTheApi, OwnerNotFound, TokensmithError
 from ..tokens import Owner, OwnerRef
 from ..transport import Refusal
-from ._bitbucket_answers import is_route, pages
+from ._bitbucket_answers import chunks, is_route, pages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from ._bitbucket_login import Login
 
@@ -55,6 +56,41 @@ class Owners:
         if ref not in self._found:
             self._found[ref] = self._resolve(ref)
         return self._found[ref]
+
+    def expect(self, refs: Sequence[OwnerRef]) -> None:
+        """Read many projects, repositories or users by the page, where that takes fewer requests than one by one.
+
+        Best effort: what is not found here is asked for by its name.
+        """
+        projects = [ref for ref in refs if ref.kind == "project" and not ref.value.startswith("~")]
+        self._read_ahead(f"{_API}/projects", projects, self._project)
+        homes: dict[str, list[OwnerRef]] = {}
+        for ref in refs:
+            if ref.kind == "repository":
+                homes.setdefault(ref.value.partition("/")[0], []).append(ref)
+        for key, repositories in homes.items():
+            place = f"{_API}/projects/{_quoted(key)}/repos"
+            self._read_ahead(place, repositories, partial(self._repository, key=key))
+        # An address may be one user's name and another's e-mail.
+        users = [ref for ref in refs if ref.kind == "user" and "@" not in ref.value]
+        self._read_ahead(f"{_API}/users", users, self._user)
+
+    def _read_ahead(self, path: str, refs: Sequence[OwnerRef], owner_of: Callable[[dict[str, Any]], Owner]) -> None:
+        """As many pages as pay: a page must be worth at least two single requests."""
+        wanted = {ref.value.casefold(): ref for ref in refs}
+        try:
+            for count, rows in enumerate(chunks(self._login.get, path) if len(wanted) > 2 else (), 1):
+                for owner, row in ((owner_of(row), row) for row in rows):
+                    # Somebody else's slug may be this user's name: that is looked into one by one.
+                    certain = owner.kind != "user" or _same(row.get("slug"), owner.name)
+                    ref = wanted.pop(owner.name.casefold(), None) if certain else None
+                    if ref is not None:
+                        self._found[ref] = owner
+                if len(wanted) < 2 * (count + 1):
+                    return
+        except TokensmithError:
+            # Whatever is wrong is said when an owner is asked for.
+            return
 
     def tokens_path(self, owner: Owner) -> str:
         """Where this owner's tokens are listed and made; below it lies `/:id`."""

@@ -36,7 +36,7 @@ from ._bitbucket_owners import WHO_AM_I, Owners, check_place
 from .base import LIVE, Capabilities, Platform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ..lifetimes import Expiry
 
@@ -112,6 +112,9 @@ class Bitbucket(Platform):
 
     def resolve(self, ref: OwnerRef, kind: str | None) -> Owner:
         return self._owners.resolve(ref)
+
+    def expect(self, refs: Sequence[OwnerRef]) -> None:
+        self._owners.expect(refs)
 
     def tokens(self, owner: Owner, *, name: str | None = None, statuses: frozenset[str] = LIVE) -> Iterator[Token]:
         for row in answers.pages(self._login.get, self._owners.tokens_path(owner), overlap=True):

@@ -210,6 +210,61 @@ def test_a_server_without_tokens_of_projects(bench: Bench, support: str, owner: 
     assert bench.apply(LAPTOP, run=as_alice(bench), owner=None).action == "unchanged"
 
 
+def test_many_owners_are_looked_up_by_the_page(bench: Bench) -> None:
+    bench.server.seed(
+        {
+            "projects": [
+                {"key": f"P{n}", "repos": [{"slug": f"r{m}"} for m in range(4)] if n == 0 else []} for n in range(9)
+            ]
+        }
+    )
+    platform = bench.platform()
+    refs = [
+        *(OwnerRef("project", f"p{n}") for n in range(9)),
+        *(OwnerRef("repository", f"P0/r{n}") for n in range(4)),
+        *(OwnerRef("user", f"person-0{n}") for n in range(1, 9)),
+        *(OwnerRef("user", each) for each in (CI_BOT, CI_BOT_SLUG, "alice@example.com")),
+        *(OwnerRef("project", each) for each in ("~alice", "NOPE")),
+        OwnerRef("repository", "PAY/api"),
+        OwnerRef("self"),
+    ]
+    platform.expect(refs)
+    assert bench.sent == [
+        "GET /rest/api/latest/projects",
+        "GET /rest/api/latest/projects/P0/repos",
+        "GET /rest/api/latest/users",
+    ]
+    one_by_one = bench.platform()
+    for ref in refs[:21]:
+        assert platform.resolve(ref, None) == one_by_one.resolve(ref, None)
+    assert len(bench.sent) == 3 + 21
+    for ref in refs[21:]:
+        if ref.value == "NOPE":
+            with pytest.raises(OwnerNotFound):
+                platform.resolve(ref, None)
+        else:
+            assert platform.resolve(ref, None).id == one_by_one.resolve(ref, None).id
+
+
+def test_few_owners_are_looked_up_one_by_one(bench: Bench) -> None:
+    bench.platform().expect([OwnerRef("project", "PAY"), OwnerRef("project", "PUB"), OwnerRef("user", "bob")])
+    assert bench.sent == []
+
+
+def test_pages_of_owners_that_do_not_pay_are_not_read(bench: Bench) -> None:
+    bench.server.seed({"projects": [{"key": f"P{n}"} for n in range(2100)]})
+    platform = bench.platform()
+    platform.expect([OwnerRef("project", f"NOPE{n}") for n in range(3)])
+    assert bench.sent == ["GET /rest/api/latest/projects"]
+
+
+def test_trouble_while_looking_ahead_is_no_error(bench: Bench) -> None:
+    bench.server.fault("html", path="/projects$")
+    platform = bench.platform()
+    platform.expect([OwnerRef("project", name) for name in ("PAY", "PUB", "OPS")])
+    assert bench.owner(platform).name == "PAY"
+
+
 def test_a_projects_repositories_lie_below_it(bench: Bench) -> None:
     bench.server.switch(page_limit_cap=1)
     platform = bench.platform()
