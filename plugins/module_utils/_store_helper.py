@@ -13,14 +13,17 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
+import selectors
 import signal
 import subprocess
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import Busy, InvalidOption, StoreError
-from .stores import Store
+from .stores import Store, only_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,8 +41,25 @@ _ENVIRONMENT = (
     "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY", "AWS_PROFILE", "AWS_REGION",
     "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "CLOUDSDK_CONFIG", "GOOGLE_APPLICATION_CREDENTIALS",
 )  # fmt: skip
-_LEASE = 15 * 60.0
+_CHUNK = 64 * 1024
+#: How long another run's name may take to show.
+_CONTENTION = 2.0
+#: Whose name is older than this is taken for dead; whose own name is older than that looks whether it still counts.
+_LEASE_SECONDS = 15 * 60.0
 _GIVE_UP = 5 * 60.0
+_HOLDER = re.compile(r"(?P<where>[0-9a-z.-]+):(?P<pid>[0-9]+):[0-9a-f]+:(?P<since>[0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Lease:
+    """A lock that this process has: the name it wrote, and when."""
+
+    name: str
+    since: float
+
+
+#: By program and key: several stores of one run may be the same place.
+_LEASES: dict[tuple[str, str], _Lease] = {}
 
 
 class HelperStore(Store):
@@ -80,9 +100,12 @@ class HelperStore(Store):
             ) from None
         if not isinstance(text, str):
             raise StoreError(f"store.helper: {self._program} answered get with a secret that is no text.")
-        return text or None
+        # A helper may keep what a person typed, with a line break behind it.
+        return text.rstrip("\r\n") or None
 
     def write(self, slot: str, text: str) -> None:
+        if slot != "lock":
+            self._make_sure_of_lock()
         entry = {"ServerURL": self._key_of(slot), "Username": _USER, "Secret": text}
         status, _output = self._call("store", json.dumps(entry))
         if status != 0:
@@ -91,6 +114,8 @@ class HelperStore(Store):
             )
 
     def erase(self, slot: str) -> None:
+        if slot != "lock":
+            self._make_sure_of_lock()
         status, output = self._call("erase", self._key_of(slot))
         if status != 0 and output.strip() != _MISSING and self.read(slot) is not None:
             raise StoreError(
@@ -107,28 +132,48 @@ class HelperStore(Store):
         Whoever writes its name, waits, and still finds it there has the lock. A process that sleeps past its lease between
         its last look and a write can break it: serialise such runs in CI (docs/security.md).
         """
-        name = f"{_boot_id()}:{os.getpid()}:{time.time():.0f}"
-        self._acquire(name, patience)
-        try:
-            yield
-        finally:
-            if self.read("lock") == name:
-                self.erase("lock")
+        with only_once(self._program, self._key):
+            self._acquire(patience)
+            try:
+                yield
+            finally:
+                held = _LEASES.pop((self._program, self._key))
+                # What the run came to counts for more; the next run sees that this one is gone.
+                with suppress(StoreError):
+                    if self.read("lock") == held.name:
+                        self.erase("lock")
 
-    def _acquire(self, name: str, patience: float) -> None:
+    def _acquire(self, patience: float) -> None:
         end = time.monotonic() + patience
         while True:
             holder = self.read("lock")
-            if holder is None or _is_stale(holder):
-                self.write("lock", name)
-                time.sleep(_CONTENTION)
-                if self.read("lock") == name:
-                    return
+            if (holder is None or _is_stale(holder)) and self._claim():
+                return
             if time.monotonic() >= end:
                 raise Busy(
                     f"store.helper: another run has been holding {self._key} for {patience:.0f} s; nothing was done."
                 )
             time.sleep(1)
+
+    def _claim(self) -> bool:
+        """Write our name, and see whether it is still there when any other run's had the time to show."""
+        lease = _Lease(f"{_whereabouts()}:{os.getpid()}:{secrets.token_hex(4)}:{time.time():.0f}", time.time())
+        self.write("lock", lease.name)
+        time.sleep(_CONTENTION)
+        if self.read("lock") != lease.name:
+            return False
+        _LEASES[self._program, self._key] = lease
+        return True
+
+    def _make_sure_of_lock(self) -> None:
+        """Before a write: as long as our name is there nobody else was, so what we have read still holds."""
+        lease = _LEASES.get((self._program, self._key))
+        if lease is None or 0 <= time.time() - lease.since < _GIVE_UP:
+            return
+        if self.read("lock") != lease.name or not self._claim():
+            raise StoreError(
+                f"store.helper: another run took over the lock of {self._key}, because this one took too long."
+            )
 
     def _key_of(self, slot: str) -> str:
         return self._key + _SUFFIX[slot]
@@ -147,41 +192,88 @@ class HelperStore(Store):
         except OSError as error:
             raise StoreError(f"store.helper: {self._program} cannot be run: {error.strerror}.") from None
         try:
-            output, _errors = process.communicate(text.encode(), timeout=_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            raise StoreError(f"store.helper: {self._program} {verb} did not end within {_TIMEOUT:.0f} s.") from None
+            output = _converse(process, text.encode(), time.monotonic() + _TIMEOUT)
+        except _Misbehaving as trouble:
+            raise StoreError(f"store.helper: {self._program} {verb} {trouble}") from None
         finally:
-            _end_group(process)
-        if len(output) > _MOST_OUTPUT:
-            raise StoreError(f"store.helper: {self._program} {verb} printed more than any answer takes.")
+            _end(process)
         return process.returncode, output.decode(errors="replace")
 
 
-#: How long another run's name may take to show.
-_CONTENTION = 2.0
+class _Misbehaving(Exception):
+    """What a helper does that none may; never anything of what it said."""
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
+def _converse(process: subprocess.Popen[bytes], text: bytes, end: float) -> bytes:
+    """Give the helper its input and take its output: so much, and so long, and no more."""
+    stdin, stdout = process.stdin, process.stdout
+    if stdin is None or stdout is None:
+        raise AssertionError("both are pipes")
+    output = b""
+    os.set_blocking(stdin.fileno(), False)
+    with selectors.DefaultSelector() as ready:
+        ready.register(stdin, selectors.EVENT_WRITE)
+        ready.register(stdout, selectors.EVENT_READ)
+        while ready.get_map():
+            left = end - time.monotonic()
+            if left <= 0:
+                raise _Misbehaving(f"did not end within {_TIMEOUT:.0f} s.")
+            for key, _events in ready.select(left):
+                if key.fileobj is stdin:
+                    text = _give(stdin.fileno(), text)
+                    if not text:
+                        ready.unregister(stdin)
+                        stdin.close()
+                elif chunk := os.read(stdout.fileno(), _CHUNK):
+                    output += chunk
+                else:
+                    ready.unregister(stdout)
+                if len(output) > _MOST_OUTPUT:
+                    raise _Misbehaving("printed more than any answer takes.")
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(max(0.0, end - time.monotonic()))
+        return output
+    raise _Misbehaving(f"did not end within {_TIMEOUT:.0f} s.")
+
+
+def _give(descriptor: int, text: bytes) -> bytes:
+    """Write what the pipe takes; what is left of it, nothing if the helper does not want to know."""
+    try:
+        return text[os.write(descriptor, text) :]
+    except BlockingIOError:
+        return text
+    except BrokenPipeError:
+        return b""
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of a helper that is not through, its own children too."""
+    if process.returncode is None:
+        # Not polled before: until it is waited for, its number is nobody else's.
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(BrokenPipeError):
+                pipe.close()
 
 
-def _boot_id() -> str:
+def _whereabouts() -> str:
+    """Where a process number means something: this boot of this machine, and there this container."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
+            return f"{file.read().strip()}.{os.stat('/proc/self/ns/pid').st_ino}"
     except OSError:
         return "unknown"
 
 
 def _is_stale(holder: str) -> bool:
-    """Whether the run behind a name is gone: on this boot its process, elsewhere its lease."""
-    boot, _, rest = holder.partition(":")
-    pid, _, since = rest.partition(":")
-    if not (pid.isdigit() and since.isdigit()):
+    """Whether the run behind a name is gone: where we can see its process by that, elsewhere by its lease."""
+    match = _HOLDER.fullmatch(holder)
+    if match is None:
         return True
-    if boot == _boot_id() and boot != "unknown" and not os.path.exists(f"/proc/{pid}"):
+    if match["where"] == _whereabouts() != "unknown" and not os.path.exists(f"/proc/{match['pid']}"):
         return True
-    return time.time() - int(since) > _LEASE
+    # A name from the future is that of a clock that was wrong: it must not stay for ever.
+    return abs(time.time() - int(match["since"])) > _LEASE_SECONDS

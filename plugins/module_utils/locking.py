@@ -29,8 +29,18 @@ class NodeLock:
     never removed, because a lock on a removed file excludes nobody.
     """
 
-    def __init__(self, folder: Path, origin: str, patience: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        origin: str,
+        patience: float,
+        *,
+        advice: str = "Set ANSIBLE_HOME to a folder that can be written.",
+    ) -> None:
+        # No key of a store begins with a dot.
+        self._file = folder / ".locks"
         self._folder = folder
+        self._advice = advice
         self._origin = origin
         self._patience = patience
         self._descriptor: int | None = None
@@ -54,11 +64,10 @@ class NodeLock:
                 try:
                     self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-                    self._descriptor = os.open(self._folder / "locks", flags, 0o600)
+                    self._descriptor = os.open(self._file, flags, 0o600)
                 except OSError as error:
                     raise TokensmithError(
-                        f"The lock file {self._folder / 'locks'} cannot be opened ({error.strerror}). Set ANSIBLE_HOME to a "
-                        "folder that can be written."
+                        f"The lock file {self._file} cannot be opened ({error.strerror}). {self._advice}"
                     ) from None
             return self._descriptor
 

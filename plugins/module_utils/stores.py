@@ -13,6 +13,7 @@ import abc
 import hashlib
 import re
 import unicodedata
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from .errors import InvalidOption
 from .redaction import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from .tokens import Owner
@@ -31,6 +33,8 @@ _READABLE = 150
 RESERVED = (".next", ".record", ".lock", ".space", ".tmp")
 _DEFAULT_KEY = "{host}/{owner}/{name}"
 _FIELDS = ("host", "owner", "name")
+#: The keys that this process has locked.
+_TAKEN: set[tuple[str, str]] = set()
 
 
 class Store(abc.ABC):
@@ -62,6 +66,20 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def lock(self, patience: float) -> AbstractContextManager[None]:
         """Keep other runs off this token, on other nodes too as far as the store can; `Busy` after `patience` s."""
+
+
+@contextmanager
+def only_once(place: str, key: str) -> Iterator[None]:
+    """Refuse two tokens of one task with one key: each would overwrite the other's secret, and locks keep off others only."""
+    if (place, key) in _TAKEN:
+        raise InvalidOption(
+            "store.key", f"two tokens of this task have the same one, {key}.", "Put {owner} and {name} into it."
+        )
+    _TAKEN.add((place, key))
+    try:
+        yield
+    finally:
+        _TAKEN.discard((place, key))
 
 
 def key_for(pattern: str | None, origin: str, owner: Owner, name: str) -> str:
