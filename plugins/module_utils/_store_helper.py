@@ -197,7 +197,10 @@ class HelperStore(Store):
             raise StoreError(f"store.helper: {self._program} {verb} {trouble}") from None
         finally:
             _end(process)
-        return process.returncode, output.decode(errors="replace")
+        try:
+            return process.returncode, output.decode()
+        except UnicodeDecodeError:
+            raise StoreError(f"store.helper: {self._program} {verb} printed what is no text.") from None
 
 
 class _Misbehaving(Exception):
