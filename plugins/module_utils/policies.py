@@ -120,7 +120,8 @@ def violated(settings: Mapping[str, Any], owner: Owner, token: Token, now: datet
 
 def settle(platform: Platform, wanted: WantedPolicy, *, rehearse: bool) -> Ruling:
     """Make the server's policy as wanted, or (`rehearse`) say what that would take. Raises a `TokensmithError`."""
-    platform.check_settings(wanted.settings)
+    # Values are no matter where they only say what goes back to its default.
+    platform.check_settings(dict.fromkeys(wanted.settings) if wanted.absent else wanted.settings)
     try:
         return _settle(platform, wanted, rehearse=rehearse)
     except Refusal as refusal:
@@ -224,6 +225,18 @@ def _refuse_unkept(changes: Mapping[str, Change], kept: Mapping[str, Any]) -> No
 def policy_from(options: Mapping[str, Any]) -> WantedPolicy:
     """The rules that are wanted, from the options of `token_policy`."""
     settings = {name: options[name] for name in NAMES if options.get(name) is not None}
+    absent = options["state"] == "absent"
+    if not absent:
+        _refuse_senseless(settings)
+    return WantedPolicy(
+        settings=settings,
+        absent=absent,
+        report_violations=options["report_violations"],
+        allow_violations=options["allow_violations"],
+    )
+
+
+def _refuse_senseless(settings: Mapping[str, Any]) -> None:
     for name, least, hint in (
         ("max_lifetime_days", 1, "Give 1 or more, or state: absent for no limit."),
         ("delete_inactive_after_days", 0, "Give 1 or more, or 0 for never."),
@@ -231,12 +244,6 @@ def policy_from(options: Mapping[str, Any]) -> WantedPolicy:
         if settings.get(name, least) < least:
             raise InvalidOption(name, f"{settings[name]} is too small.", hint)
     filled("token_prefix", settings.get("token_prefix"))
-    return WantedPolicy(
-        settings=settings,
-        absent=options["state"] == "absent",
-        report_violations=options["report_violations"],
-        allow_violations=options["allow_violations"],
-    )
 
 
 def ensure_policy(module: AnsibleModule, platform: Platform, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -416,6 +416,13 @@ def test_options_that_make_no_sense(given_ones: dict[str, Any], complaint: str) 
         policies.policy_from(options(**given_ones))
 
 
+def test_with_absent_no_value_is_wrong() -> None:
+    wanted = policies.policy_from(options(max_lifetime_days=0, token_prefix="", state="absent"))
+    assert wanted == WantedPolicy(settings={"max_lifetime_days": 0, "token_prefix": ""}, absent=True)
+    server = Server({**DEFAULTS, "token_prefix": "acme-"})
+    assert policies.settle(server, wanted, rehearse=False).settings == DEFAULTS  # type: ignore[arg-type]
+
+
 def test_options_as_they_are_written() -> None:
     assert policies.policy_from(options()) == WantedPolicy(settings={})
     assert policies.policy_from(
