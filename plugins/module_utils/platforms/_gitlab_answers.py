@@ -49,8 +49,11 @@ def _joined(faults: Any) -> str:
 
 
 def is_route(refusal: Refusal) -> bool:
-    """Whether a 404 says that the server has no such route (an older version), not that a thing does not exist."""
-    return refusal.status == 404 and isinstance(refusal.body, dict) and "error" in refusal.body
+    """Whether a refusal says that the server has no such route (an older version), not that a thing does not exist.
+
+    It is 404 in the parameter checks' form, or 405 where the path has routes for other methods.
+    """
+    return refusal.status in (404, 405) and isinstance(refusal.body, dict) and "error" in refusal.body
 
 
 def rows(
@@ -176,7 +179,8 @@ def _unauthorised(refusal: Refusal, transport: Transport) -> TokensmithError:
     try:
         transport.get("/personal_access_tokens/self")
     except Refusal as again:
-        if again.status == 401:
+        # From 15.1 to 15.4, "self" is a token that does not exist, which is 401 as well.
+        if again.status == 401 and not _is_let_in(transport):
             return CredentialRefused(f"auth_token: the server does not take the credential of this run: {again.reason}")
     except TokensmithError as error:
         return error
@@ -184,6 +188,14 @@ def _unauthorised(refusal: Refusal, transport: Transport) -> TokensmithError:
         f"{refusal.call}: the server takes the credential of this run, but it may not do this ({refusal.reason})."
         f"{admin_hint(transport)}"
     )
+
+
+def _is_let_in(transport: Transport) -> bool:
+    try:
+        transport.get("/user")
+    except Refusal as refusal:
+        return refusal.status != 401
+    return True
 
 
 def admin_hint(transport: Transport) -> str:

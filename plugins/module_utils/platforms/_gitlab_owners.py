@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ..transport import Transport
+
+#: How GitLab calls the users that project and group tokens act as (project_12_bot, group_12_bot_ab34...).
+_BOT = re.compile(r"(project|group)_[0-9]+_bot")
 
 
 class Owners:
@@ -75,6 +79,11 @@ class Owners:
     @property
     def caller_id(self) -> str:
         return str(self._caller["id"])
+
+    @property
+    def caller_is_bot(self) -> bool:
+        """Whether the caller is what a project's or group's token acts as."""
+        return bool(_BOT.match(self._caller["username"]))
 
     def below(self, group: Owner) -> Iterator[Owner]:
         """The groups and projects inside a group, at any depth.

@@ -170,7 +170,7 @@ class GitLab(Platform):
         except Refusal as refusal:
             if refusal.status == 404 and not answers.is_route(refusal):
                 return None
-            if refusal.status == 404 and owner.within is not None:
+            if answers.is_route(refusal) and owner.within is not None:
                 # Service accounts of groups and projects have routes of their own from 17.11 on.
                 return self.revoke(_alone(owner), token_id)
             if refusal.status == 400:
@@ -185,9 +185,10 @@ class GitLab(Platform):
             return self._own_id
         except Unsupported:
             # A project's or group's token acts as a bot of its own.
-            if owner.kind not in _BOT_OWNERS and owner.id != self._owners.caller_id:
-                return None
-            raise
+            own = self._owners.caller_is_bot if owner.kind in _BOT_OWNERS else owner.id == self._owners.caller_id
+            if own:
+                raise
+            return None
 
     def policy(self, owner: Owner) -> Policy | None:
         return self._settings.policy(service_account=owner.kind == "service_account")
@@ -230,7 +231,8 @@ class GitLab(Platform):
         except Refusal as refusal:
             if refusal.status == 400:
                 return None
-            if refusal.status == 404:
+            # The route came with 15.5; from 15.1 on it looks like one for a token that does not exist.
+            if refusal.status in (404, 405) or (refusal.status == 401 and self._version < (15, 5)):
                 raise Unsupported("GitLab tells which token a run uses from 15.5 on.") from None
             raise
 
@@ -334,12 +336,13 @@ class GitLab(Platform):
         try:
             body = session.get("/personal_access_tokens/self").body
         except Refusal as refusal:
-            if refusal.status == 401:
-                return Evidence(verdict="rejected")
             if refusal.status == 403:
                 return Evidence(verdict="accepted")
-            if answers.is_route(refusal):
+            # Before 15.5 there is no such route, and 15.1 to 15.4 take it for a token that does not exist.
+            if refusal.status in (404, 405) or (refusal.status == 401 and self._version < (15, 5)):
                 return self._ask_user(session)
+            if refusal.status == 401:
+                return Evidence(verdict="rejected")
             return Evidence(verdict="undecided", detail=str(refusal))
         except TokensmithError as error:
             return Evidence(verdict="undecided", detail=str(error))
