@@ -30,6 +30,7 @@ OWN = "/personal-access-tokens"
 PREFIX = "/api"
 _PAGE = 100
 _MOST_PAGES = 1000
+_NO_ROUTE = re.compile(r"Route .* not found", re.DOTALL)
 
 
 def speaks(body: Any, _headers: Mapping[str, str]) -> str | None:
@@ -51,7 +52,10 @@ def speaks(body: Any, _headers: Mapping[str, str]) -> str | None:
 
 def is_route(refusal: Refusal) -> bool:
     """Whether a 404 says that there is no such address, and so nothing about a token."""
-    return refusal.status == 404 and re.match(r"Route .* not found\b", refusal.reason) is not None
+    message = refusal.body.get("message") if isinstance(refusal.body, dict) else None
+    # Not `reason`, which is cut where an address is long.
+    texts = message if isinstance(message, list) else [message]
+    return refusal.status == 404 and any(_NO_ROUTE.fullmatch(str(text)) for text in texts)
 
 
 class Api:

@@ -399,8 +399,11 @@ def test_reads_and_deletes_have_no_content_type(bench: Bench) -> None:
     assert {"content-type" in each["headers"] for each in bench.server.requests() if each["method"] == "POST"} == {True}
 
 
-def test_a_server_without_the_route_is_not_a_server_without_the_token(bench: Bench) -> None:
-    body = json.dumps({"statusCode": 404, "error": "Not Found", "message": "Route DELETE:/api/x not found"})
+@pytest.mark.parametrize("form", [str, lambda text: [text, "nothing was done"]], ids=["sentence", "list"])
+@pytest.mark.parametrize("length", [1, 500])
+def test_a_server_without_the_route_is_not_a_server_without_the_token(bench: Bench, form: Any, length: int) -> None:
+    message = f"Route DELETE:/api/{'x' * length} not found"
+    body = json.dumps({"statusCode": 404, "error": "Not Found", "message": form(message)})
     bench.server.fault("status", method="DELETE", status=404, body=body, content_type="application/json")
     with pytest.raises(NotTheApi, match="Route DELETE"):
         bench.apply(T1_WISH, state="absent")
