@@ -27,7 +27,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from .errors import AnswerLost, InvalidOption, NotTheApi, RateLimited, ServiceError, Unreachable
+from .errors import AnswerLost, InvalidOption, NotTheApi, RateLimited, ServiceError, TokensmithError, Unreachable
 from .redaction import Redactor, Secret, excerpt
 
 try:
@@ -45,9 +45,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _PASSING = frozenset({408, 500, 502, 503, 504})
-#: A wait without the server's word on it: doubled each time, never longer than this.
 _MOST_CONNECTIONS = 64
+#: A wait without the server's word on it: doubled each time, never longer than this.
 _LONGEST_BACKOFF = 20.0
+#: A wait that nobody waits, in seconds: servers send numbers without end.
+_FOR_EVER = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,9 @@ class HeaderAuth(AuthBase):
     """A credential in one header. An auth object, because a `.netrc` entry replaces a header set on the session."""
 
     def __init__(self, header: str, value: str) -> None:
+        if not (value.isascii() and value.isprintable()):
+            # Below, it would be quoted by whatever refuses it.
+            raise TokensmithError("A secret holds a line break or a character that is not ASCII, so it cannot be sent.")
         self._header = header
         self._value = value
 
@@ -129,7 +134,7 @@ class _Shared:
         """Set the clock by a `Date` header; returns the time that it is at the server."""
         try:
             moment = parsedate_to_datetime(date or "")
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return self.now()
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
@@ -279,9 +284,8 @@ class Transport:
             time.sleep(_backoff(tries))
 
     def _wait_as_told(self, call: str, response: requests.Response, at: datetime, tries: int) -> None:
-        wait = retry_after(response.headers.get("Retry-After"), at)
-        if wait is None:
-            wait = _backoff(tries + 1)
+        # Never less than would be waited without a word: "0", or a date gone by, must not become a storm of requests.
+        wait = max(retry_after(response.headers.get("Retry-After"), at) or 0.0, _backoff(tries))
         if not self._shared.pause(wait):
             raise RateLimited(
                 f"{call}: the server limits requests and asks to wait for {_rounded(wait)} s; max_wait allows "
@@ -295,7 +299,7 @@ class Transport:
         body, broken = _decode(response)
         reason = self._speaks(body, headers) if status >= 400 and not broken else None
         if reason is not None:
-            reason = self.redactor.clean(excerpt(reason, 400))
+            reason = self.redactor.quoted(reason, 400)
         # An error of the server itself may come after it did what was asked, unless it says that it does not serve.
         if mint and (status == 408 or (status >= 500 and not (status == 503 and reason is not None))):
             raise AnswerLost(f"{call}: the server answered {status}, so whether a token was made is not known.")
@@ -316,9 +320,9 @@ class Transport:
 
     def _redirected(self, response: requests.Response) -> str:
         target = urlsplit(response.headers.get("Location", ""))
-        where = self.redactor.clean(f"{target.scheme}://{target.netloc}{target.path}" if target.netloc else target.path)
+        where = f"{target.scheme}://{target.netloc}{target.path}" if target.netloc else target.path
         return (
-            f"the server answered {response.status_code} and redirects to {excerpt(where) or 'nowhere'}. Redirects are not "
+            f"the server answered {response.status_code} and redirects to {self.redactor.quoted(where) or 'nowhere'}. Redirects are not "
             "followed, because they would carry the credential along. Check url (its scheme, host and path), and whether "
             "a login page or a proxy stands before the API."
         )
@@ -326,7 +330,7 @@ class Transport:
     def _not_the_api(self, response: requests.Response, *, private: bool) -> str:
         kind = response.headers.get("Content-Type", "no content type").split(";")[0]
         # The answer to a mint, for one, may hold a secret that nobody knows yet.
-        quoted = "" if private else self.redactor.clean(excerpt(_text_of(response)))
+        quoted = "" if private else self.redactor.quoted(_text_of(response, self.redactor.mask(response.text)))
         return (
             f"the server answered {response.status_code} with {kind}, not with what this API sends"
             f"{f': {quoted}' if quoted else ''}. Check that url is the base address of the right product, and whether a "
@@ -359,33 +363,40 @@ class Transport:
         """The innermost reason, without the layers of library names around it."""
         inner: Any = trouble
         while True:
-            deeper = getattr(inner, "reason", None) or (inner.args[-1] if getattr(inner, "args", None) else None)
+            deeper = getattr(inner, "reason", None)
+            if not isinstance(deeper, BaseException) and getattr(inner, "args", None):
+                # Of TLS, `reason` is a mere code, and the last argument says it in words.
+                deeper = inner.args[-1]
             if not isinstance(deeper, BaseException):
                 text = deeper if isinstance(deeper, str) else str(inner)
-                return self.redactor.clean(
-                    excerpt(text.rsplit(": ", maxsplit=1)[-1] if "object at 0x" in text else text)
-                )
+                return self.redactor.quoted(text.rsplit(": ", maxsplit=1)[-1] if "object at 0x" in text else text)
             inner = deeper
 
 
 def check_url(url: str, *, allow_plain_http: bool) -> str:
     """The address without a trailing slash. Credentials, query strings and plain http to elsewhere are refused."""
-    parts = urlsplit(url.strip())
-    if parts.username is not None or parts.password is not None:
+    try:
+        parts = urlsplit(url.strip())
+        host = parts.hostname or ""
+        whole = parts.scheme in ("http", "https") and host != "" and parts.port != 0
+    except ValueError:
+        parts, host, whole = urlsplit(""), "", False
+    if parts.username is not None or parts.password is not None or (not whole and "@" in url):
         # Nothing of it is quoted: it holds a secret.
         raise InvalidOption(
             "url", "it has credentials in it.", "Give them as auth_token, or auth_username and auth_password."
         )
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not whole:
+        shown = excerpt(re.split("[?#]", url)[0])
         raise InvalidOption(
-            "url", f"{excerpt(url)!r} is no address of a server.", "Give one such as https://host or https://host/path."
+            "url", f"{shown!r} is no address of a server.", "Give one such as https://host or https://host/path."
         )
     if parts.query or parts.fragment:
         raise InvalidOption("url", "it has a query or a fragment.", "Give the base address alone.")
-    if parts.scheme == "http" and not allow_plain_http and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not allow_plain_http and not _is_loopback(host):
         raise InvalidOption(
             "url",
-            f"plain http to {parts.hostname} would send credentials in clear.",
+            f"plain http to {host} would send credentials in clear.",
             "Use https, or say allow_plain_http: true.",
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
@@ -403,10 +414,10 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     if value is None:
         return None
     if re.fullmatch(r"[0-9]+([.][0-9]+)?", value.strip()):
-        return float(value)
+        return min(float(value), _FOR_EVER)
     try:
         moment = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -450,10 +461,11 @@ def _decode(response: requests.Response) -> tuple[Any, bool]:
         return None, response.status_code < 400 or "json" in kind
 
 
-def _text_of(response: requests.Response) -> str:
+def _text_of(response: requests.Response, text: str) -> str:
+    """What a person would read of the response's text."""
     if "html" not in response.headers.get("Content-Type", ""):
-        return response.text
-    return re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", response.text, flags=re.DOTALL | re.IGNORECASE)
+        return text
+    return re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL | re.IGNORECASE)
 
 
 def _salvaged_id(text: str) -> str | None:
