@@ -404,8 +404,12 @@ def check_url(url: str, *, allow_plain_http: bool) -> str:
 
 def origin(url: str) -> str:
     """Scheme, host and port of an address: what credentials belong to."""
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    except ValueError:
+        # Such an address is no server's.
+        return ""
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
 
 

@@ -197,11 +197,13 @@ def _held_secret(value: str) -> Secret:
 
 def _headers(value: Mapping[str, Any] | None) -> dict[str, str]:
     headers = {}
-    for name, content in (value or {}).items():
-        text = str(content)
-        if not (text.isascii() and text.isprintable() and name.isascii() and name.replace("-", "").isalnum()):
+    for name, text in ((str(name), str(content)) for name, content in (value or {}).items()):
+        named = name.isascii() and name.replace("-", "").isalnum()
+        if not (named and text.isascii() and text.isprintable() and text == text.strip()):
             raise InvalidOption(
-                "http_headers", f"the header {printable(name)} cannot be sent as given.", "Use printable ASCII."
+                "http_headers",
+                f"the header {printable(name)} cannot be sent as given.",
+                "Use printable ASCII without spaces around it.",
             )
         headers[name] = text
     return headers
@@ -232,6 +234,8 @@ def _names(option: str, value: list[str] | None) -> frozenset[str] | None:
 
 def _expiry(options: Mapping[str, Any]) -> Expiry | None:
     if options.get("expires_at") is not None:
+        if options.get("expires_in") is not None:
+            raise InvalidOption("expires_in", "expires_at is given as well.", "Give one of the two.")
         return Expiry(on=parse_date("expires_at", options["expires_at"]))
     if options.get("expires_in") is not None:
         return Expiry(after=parse_lifetime("expires_in", options["expires_in"], never=True))

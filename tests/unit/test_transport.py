@@ -824,3 +824,4 @@ def test_origins() -> None:
     assert origin("http://gitlab.example.com") == "http://gitlab.example.com:80"
     assert origin("https://gitlab.example.com:8443") != origin("https://gitlab.example.com")
     assert origin("https://[::1]:8443") == "https://::1:8443"
+    assert origin("https://gitlab.example.com:port") == origin("https://[::1") == ""
