@@ -16,7 +16,7 @@ options:
       - What kind of server it is.
     type: str
     required: true
-    choices: [gitlab, bitbucket, gorules]
+    choices: [gitlab, bitbucket, gorules, atlassian_pat]
   url:
     description:
       - The server's address, with or without a context path or the suffix of its API, without credentials in it.

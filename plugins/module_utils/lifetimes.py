@@ -131,6 +131,16 @@ def days_left(expires_at: datetime | None, now: datetime) -> int | None:
     return None if expires_at is None else (expires_at - now) // timedelta(days=1)
 
 
+def in_whole_days(moment: datetime | None, now: datetime) -> datetime | None:
+    """The end nearest to a wanted one, and not after it, of a token that lives for whole days, at least one; None for never."""
+    return None if moment is None else now + timedelta(days=max((moment - now) // timedelta(days=1), 1))
+
+
+def count_days(end: datetime, now: datetime) -> int:
+    """The days to ask for so that a token ends then, although it is a little later than when that was worked out."""
+    return round((end - now) / timedelta(days=1))
+
+
 def parse_instant(text: object) -> datetime | None:
     """A server's timestamp (ISO 8601, any fraction, any zone form) as UTC; None where it cannot be read."""
     if not isinstance(text, str):

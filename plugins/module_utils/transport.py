@@ -297,7 +297,8 @@ class Transport:
         """Turn a response into an answer, or into the error that it is."""
         status, headers = response.status_code, response.headers
         body, broken = _decode(response)
-        reason = self._speaks(body, headers) if status >= 400 and not broken else None
+        # What cannot be read has headers all the same, in which some servers say what a page is about.
+        reason = self._speaks(body, headers) if status >= 400 else None
         if reason is not None:
             reason = self.redactor.quoted(reason, 400)
         # An error of the server itself may come after it did what was asked, unless it says that it does not serve.

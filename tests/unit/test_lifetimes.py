@@ -384,3 +384,14 @@ def test_what_results_show() -> None:
     assert lifetimes.iso_date(moment) == "2026-11-21"
     assert lifetimes.iso(None) is None
     assert lifetimes.iso_date(None) is None
+
+
+@pytest.mark.parametrize(
+    ("hours", "days"), [(1, 1), (24, 1), (47, 1), (48, 2), (90 * 24 + 23, 90), (2_912_116 * 24, 2_912_116)]
+)
+def test_whole_days_do_not_outlive_the_wanted_end_and_survive_a_slow_request(hours: int, days: int) -> None:
+    now = at("2026-11-22T10:00:00")
+    end = lifetimes.in_whole_days(now + timedelta(hours=hours), now)
+    assert end == now + days * DAY
+    assert lifetimes.count_days(end, now + timedelta(minutes=10)) == days
+    assert lifetimes.in_whole_days(None, now) is None

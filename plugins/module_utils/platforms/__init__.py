@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .base import Platform
 
-NAMES = ("gitlab", "bitbucket", "gorules")
+NAMES = ("gitlab", "bitbucket", "gorules", "atlassian_pat")
 
 
 def by_name(name: str) -> type[Platform]:
@@ -27,4 +27,8 @@ def by_name(name: str) -> type[Platform]:
         from .gorules import GoRules
 
         return GoRules
+    if name == "atlassian_pat":
+        from .atlassian_pat import AtlassianPat
+
+        return AtlassianPat
     raise AssertionError(f"the argument spec lets {name!r} through, and nothing implements it")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus
 
 from ..errors import NotPermitted, NotTheApi, OwnerNotFound, ServiceError, TokensmithError, Unsupported
 from ..lifetimes import from_epoch_ms, parse_instant
@@ -41,7 +40,8 @@ def speaks(body: Any, headers: Mapping[str, str]) -> str | None:
     if isinstance(body, dict) and "status-code" in body:
         return str(body.get("message", "no message"))
     # Some have no body at all; a proxy's empty answer lacks the header.
-    return "no message" if body is None and "X-AREQUESTID" in headers else None
+    empty = headers.get("Content-Length", "0") == "0"
+    return "no message" if body is None and empty and "X-AREQUESTID" in headers else None
 
 
 def is_route(refusal: Refusal) -> bool:
@@ -59,12 +59,6 @@ def exception_of(refusal: Refusal) -> str:
 def is_owner_missing(refusal: Refusal) -> bool:
     """Whether a 404 is about the user, project or repository itself."""
     return refusal.status == 404 and exception_of(refusal).startswith("NoSuch")
-
-
-def user_named(headers: Mapping[str, str]) -> str | None:
-    """The name that the server knows the caller by. Every answer to somebody carries it, refusals included."""
-    name = unquote_plus(headers.get("X-AUSERNAME", "")).strip()
-    return None if name in ("", "anonymous") else name
 
 
 def diagnose(refusal: Refusal, *, by_token: bool) -> TokensmithError:

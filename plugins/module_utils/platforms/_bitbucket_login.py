@@ -3,30 +3,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The way into Bitbucket: a bearer, a password, or a login session. Used by `bitbucket` alone.
 
-Failed passwords count towards a CAPTCHA that only a person can solve. So the first request goes out alone, a refused
-credential is never sent again, and which way it is to be is found out by that first request, not by trying around.
+Which of them it is to be is found out by the first request, not by trying around.
 """
 
 from __future__ import annotations
 
 import base64
-import threading
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ..errors import CredentialRefused, InvalidOption, NotTheApi
+from ..errors import CredentialRefused, InvalidOption, NotTheApi, ServiceError
 from ..redaction import Secret
 from ..transport import AuthBase, Refusal
-from ._bitbucket_answers import exception_of, secret_id, user_named
+from ._admission import NO_MORE, Admission, is_basic_off, is_captcha, user_named
+from ._bitbucket_answers import exception_of, secret_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from requests import PreparedRequest
 
     from ..transport import Answer, Connection, Transport
-
-_NO_MORE = "Nothing more is tried with it, because failed logins lock an account behind a CAPTCHA."
 
 
 class Credential(AuthBase):
@@ -72,29 +70,13 @@ def _method(connection: Connection) -> str:
     )
 
 
-class _BasicIsOff(CredentialRefused):
-    """Basic authentication is switched off for the whole server, as on new installations of Bitbucket 10."""
-
-
-class Login:
-    """Sends requests with the run's credential, and stops sending when it is refused.
-
-    `user` is the name by which the server knows the caller, None as long as it has not said.
-    """
+class Login(Admission):
+    """The way in of one run; where basic authentication is off, a login session."""
 
     def __init__(self, transport: Transport, connection: Connection, credential: Credential) -> None:
-        self.user: str | None = None
-        self._transport = transport
+        super().__init__(transport)
         self._connection = connection
         self._credential = credential
-        self._lock = threading.Lock()
-        self._begun = False
-        self._refused: str | None = None
-
-    @property
-    def begun(self) -> bool:
-        """Whether the server has answered a request of this credential."""
-        return self._begun
 
     @property
     def token_id(self) -> str | None:
@@ -103,83 +85,27 @@ class Login:
         secret = self._connection.auth_token if by_token else self._connection.auth_password
         return secret_id(secret) if secret else None
 
-    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Answer:
-        return self._through(lambda: self._transport.get(path, query))
-
-    def delete(self, path: str) -> Answer:
-        return self._through(lambda: self._transport.delete(path))
-
-    def write(self, method: str, path: str, body: Mapping[str, Any]) -> Answer:
-        return self._through(lambda: self._transport.write(method, path, body))
-
-    def mint(self, method: str, path: str, body: Mapping[str, Any]) -> Answer:
-        return self._through(lambda: self._transport.mint(method, path, body))
-
-    def _through(self, send: Callable[[], Answer]) -> Answer:
-        if not self._begun:
-            with self._lock:
-                if not self._begun:
-                    return self._first(send)
-        return self._attempt(send)
-
-    def _first(self, send: Callable[[], Answer]) -> Answer:
-        """The first request, alone: it shows whether the credential is taken, and how."""
-        self._check_open()
-        if self._credential.method == "session":
-            self._log_in()
-        try:
-            answer = self._attempt(send)
-        except _BasicIsOff as off:
-            if self._credential.method != "auto":
-                self._close(str(off))
-            self._log_in()
-            answer = self._attempt(send)
-        except Refusal:
-            self._begun = True
-            raise
-        self._begun = True
-        return answer
-
-    def _attempt(self, send: Callable[[], Answer]) -> Answer:
-        self._check_open()
-        try:
-            answer = send()
-        except Refusal as refusal:
-            self.user = user_named(refusal.headers) or self.user
-            if user_named(refusal.headers) is None:
-                self._check_refused(refusal)
-            raise
-        self.user = user_named(answer.headers) or self.user
-        return answer
-
-    def _check_open(self) -> None:
-        if self._refused is not None:
-            raise CredentialRefused(self._refused)
-
-    def _check_refused(self, refusal: Refusal) -> None:
-        """Raise if a refusal that names no caller is about the credential itself."""
-        exception = exception_of(refusal)
-        if refusal.status == 403 and "basic authentication has been disabled" in refusal.reason.lower():
-            raise _BasicIsOff(
-                "auth_method: basic authentication is switched off on this server. Use session, or auto, which finds out."
-            )
-        if refusal.status == 403 and (
-            "captcha" in f"{exception} {refusal.reason} {refusal.headers.get('X-Authentication-Denied-Reason')}".lower()
-        ):
-            self._close(
+    def why_refused(self, error: ServiceError) -> str | None:
+        if not isinstance(error, Refusal) or user_named(error.headers) is not None:
+            return None
+        exception = exception_of(error)
+        if is_basic_off(error):
+            return "auth_method: basic authentication is switched off on this server. Use session, or auto, which finds out."
+        if is_captcha(error):
+            return (
                 f"auth_username: {self._connection.auth_username} is locked behind a CAPTCHA after failed logins "
-                f"({refusal.reason}). Log in with a browser once; nothing more is tried until then."
+                f"({error.reason}). Log in with a browser once; nothing more is tried until then."
             )
-        if refusal.status != 401:
-            return
+        if error.status != 401:
+            return None
         if exception == "IncorrectPasswordAuthenticationException":
-            self._close(f"auth_password: the server refuses user name and password ({refusal.reason}). {_NO_MORE}")
+            return f"auth_password: the server refuses user name and password ({error.reason}). {NO_MORE}"
         if exception == "NoAccessAuthenticationException":
-            self._close(f"auth_username: the server knows the account, but does not let it in: {refusal.reason}.")
+            return f"auth_username: the server knows the account, but does not let it in: {error.reason}."
         # Without the header on any answer (a proxy may remove it), this one is about rights.
         if self._begun and self.user is None and exception == "AuthorisationException":
-            return
-        self._close(self._nobody(refusal))
+            return None
+        return self._nobody(error)
 
     def _nobody(self, refusal: Refusal) -> str:
         if self._credential.method == "token":
@@ -192,9 +118,24 @@ class Login:
             "session, single sign-on or a second step may be why, or the session has ended."
         )
 
-    def _close(self, why: str) -> NoReturn:
-        self._refused = why
-        raise CredentialRefused(why)
+    def _first(self, send: Callable[[], Answer]) -> Answer:
+        """The first request, alone: it shows how the run gets in."""
+        self._check_open()
+        if self._credential.method == "auto":
+            send = partial(self._found_out, send)
+        elif self._credential.method == "session":
+            self._log_in()
+        return super()._first(send)
+
+    def _found_out(self, send: Callable[[], Answer]) -> Answer:
+        """Send with the password; where that is switched off, with a session."""
+        try:
+            return send()
+        except Refusal as refusal:
+            if not is_basic_off(refusal):
+                raise
+        self._log_in()
+        return send()
 
     def _log_in(self) -> None:
         """Open a session, as the login page does. Whether it lets the run in shows with the next request."""
@@ -223,10 +164,9 @@ class Login:
                 return False
             if isinstance(error, NotTheApi):
                 raise
-            self._check_refused(error)
-            self._close(f"auth_method: the login form refuses the login: {error}. {_NO_MORE}")
+            self._close(self.why_refused(error) or f"auth_method: the login form refuses the login: {error}. {NO_MORE}")
         if isinstance(body, dict) and (body.get("errors") or str(body.get("status")).upper() == "FAILED"):
-            self._close(f"auth_password: the login form refuses user name and password. {_NO_MORE}")
+            self._close(f"auth_password: the login form refuses user name and password. {NO_MORE}")
         return True
 
     def _log_in_by_form(self) -> None:
@@ -242,7 +182,7 @@ class Login:
                     "auth_method: this server has no login form for programs (single sign-on?). Switch basic authentication "
                     "on, or give auth_token with an OAuth 2 access token."
                 ) from None
-            self._close(f"auth_password: the login form refuses user name and password. {_NO_MORE}")
+            self._close(f"auth_password: the login form refuses user name and password. {NO_MORE}")
 
     @property
     def _password(self) -> str:

@@ -209,9 +209,10 @@ class Platform(abc.ABC):
         """Refuse a kind of owner that has no tokens here, before the first request."""
         kinds = self.capabilities.owner_kinds
         if ref.kind not in kinds:
+            others = ", ".join(sorted(kinds - {"self"}))
             raise Unsupported(
                 f"owner.{ref.kind}: {self.title} has no tokens of that kind of owner. "
-                f"It has them for: {', '.join(sorted(kinds - {'self'}))}."
+                + (f"It has them for: {others}." if others else "It has the caller's own alone: leave owner out.")
             )
 
     @property

@@ -27,10 +27,12 @@ from ..errors import (
     TokensmithError,
     Unsupported,
 )
+from ..lifetimes import count_days, in_whole_days
 from ..redaction import Secret
 from ..tokens import Evidence, Minted, MintSpec, Owner, OwnerRef, Policy, Token, WantedToken
 from ..transport import Connection, HeaderAuth, Refusal, Transport
 from . import _bitbucket_answers as answers
+from ._admission import user_named
 from ._bitbucket_login import Credential, Login, bearer
 from ._bitbucket_owners import WHO_AM_I, Owners, check_place
 from .base import LIVE, Capabilities, Platform
@@ -42,8 +44,7 @@ if TYPE_CHECKING:
 
 PERMISSIONS = frozenset({"REPO_READ", "REPO_WRITE", "REPO_ADMIN", "PROJECT_READ", "PROJECT_WRITE", "PROJECT_ADMIN"})
 _POLICY = "/rest/access-tokens/latest/admin"
-_DAY = timedelta(days=1)
-#: The server's integers have 32 bits; a larger one has been seen to come out negative.
+#: The server's integers have 32 bits, and a larger one has been seen to come out negative. No date is that far away.
 _MOST_DAYS = 2**31 - 1
 #: What may follow the base address when people copy it from a request.
 _API_SUFFIX = re.compile(r"/rest(/[a-z-]+(/(latest|1\.0))?)?$")
@@ -60,7 +61,7 @@ class Bitbucket(Platform):
         required={},
         updates=frozenset({"permissions"}),
         # Days are counted from the mint, a while after it was planned; some servers may round up to the day's end.
-        expiry_tolerance=_DAY + timedelta(minutes=15),
+        expiry_tolerance=timedelta(days=1, minutes=15),
         known_permissions=PERMISSIONS,
         settings={"max_lifetime_days": None},
         auth_methods=frozenset({"auto", "token", "basic", "session"}),
@@ -71,7 +72,6 @@ class Bitbucket(Platform):
         self._login = Login(transport, connection, credential)
         self._owners = Owners(self._login, None if credential.method == "token" else connection.auth_username)
         self._policy: tuple[Policy | None] | None = None
-        self._verifying_means_something: bool | None = None
 
     @classmethod
     def connect(cls, connection: Connection) -> Bitbucket:
@@ -107,8 +107,7 @@ class Bitbucket(Platform):
             check_place(ref)
 
     def end(self, expiry: Expiry, now: datetime) -> datetime | None:
-        moment = expiry.moment(now)
-        return None if moment is None else now + timedelta(days=_days_until(moment, now))
+        return in_whole_days(expiry.moment(now), now)
 
     def resolve(self, ref: OwnerRef, kind: str | None) -> Owner:
         return self._owners.resolve(ref)
@@ -136,7 +135,7 @@ class Bitbucket(Platform):
             )
         body: dict[str, Any] = {"name": spec.name, "permissions": sorted(spec.permissions)}
         if expires_at is not None:
-            body["expiryDays"] = round((expires_at - self.transport.now()) / _DAY)
+            body["expiryDays"] = count_days(expires_at, self.transport.now())
         try:
             return self._minted(self._login.mint("PUT", self._owners.tokens_path(owner), body).body, spec)
         except Refusal as refusal:
@@ -170,16 +169,7 @@ class Bitbucket(Platform):
                 verdict="undecided",
                 detail="the server's answers do not say whom it lets in (X-AUSERNAME; does a proxy remove it?)",
             )
-        if self._verifying_means_something is None:
-            control = self._ask_who(_made_up())
-            if control.verdict == "undecided":
-                return control
-            self._verifying_means_something = control.verdict == "rejected"
-        if not self._verifying_means_something:
-            return Evidence(
-                verdict="undecided", detail="the server lets a made-up token in too, so nothing can be verified"
-            )
-        return self._ask_who(secret)
+        return self.believed(secret, self._ask_who, _made_up)
 
     def own_token_id(self, owner: Owner) -> str | None:
         return self._login.token_id
@@ -277,13 +267,13 @@ class Bitbucket(Platform):
         except Refusal as refusal:
             # An account without a licence is refused as well, and a new token would not help it.
             headers, account = refusal.headers, answers.exception_of(refusal) == "NoAccessAuthenticationException"
-            if answers.user_named(headers) is None and (refusal.status != 401 or account):
+            if user_named(headers) is None and (refusal.status != 401 or account):
                 return Evidence(verdict="undecided", detail=str(refusal))
         except TokensmithError as error:
             return Evidence(verdict="undecided", detail=str(error))
         finally:
             session.close()
-        name = answers.user_named(headers)
+        name = user_named(headers)
         if name is None:
             return Evidence(verdict="rejected")
         return Evidence(verdict="accepted", id=answers.secret_id(secret), owner_id=self._owners.user_id(name))
@@ -306,14 +296,6 @@ def _check_permissions(permissions: frozenset[str], kind: str) -> None:
             f"Give some of {', '.join(sorted(name for name in PERMISSIONS if name.startswith('REPO_')))}, or make it a "
             "token of the project.",
         )
-
-
-def _days_until(moment: datetime, now: datetime) -> int:
-    """Whole days, so that a token never outlives the wanted date, but at least one."""
-    days = max((moment - now) // _DAY, 1)
-    if days > _MOST_DAYS:
-        raise InvalidOption("expires_in", f"{days} days are more than Bitbucket counts.", "Give less, or never.")
-    return days
 
 
 def _explained(refusal: Refusal, spec: MintSpec) -> TokensmithError:
