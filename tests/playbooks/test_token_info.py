@@ -9,8 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-from ansible_collections.tokensmith.access.plugins.modules import token_info
 from playbooks.support import Page, Scene, Task, seed, switch
 from stand_in.bitbucket import fixtures as bitbucket
 from stand_in.gitlab import fixtures
@@ -247,14 +245,3 @@ def test_gorules(playbook: Callable[..., Any], stand_in: Callable[[str], StandIn
     assert sorted(names(story["look"])) == ["ci", "deploy", "deploy", "old ci", "root"]
     assert story["look"]["summary"]["never_used"] is None
     assert story["unused"]["msg"].startswith("unused_for: this GoRules")
-
-
-def test_the_examples_of_the_documentation(scene: Scene) -> None:
-    scene.server.seed({"users": [{"username": "alice"}]})
-    examples = yaml.safe_load(token_info.EXAMPLES)
-    for task in examples:
-        options = task.get(MODULE)
-        if options is not None:
-            assert options.pop("url") == "https://gitlab.example.com"
-    result = scene.run(examples, extra_vars={"gitlab_admin_token": fixtures.ROOT_TOKEN})
-    assert result.rc == 0, result.output

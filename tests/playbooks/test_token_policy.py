@@ -9,8 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-from ansible_collections.tokensmith.access.plugins.modules import token_policy
 from playbooks.support import Scene, Task, advance, seed, switch
 from stand_in.bitbucket import fixtures as bitbucket
 from stand_in.gitlab import fixtures
@@ -341,14 +339,3 @@ def test_bitbucket_has_a_lifetime_alone(
     assert "laptop" in {each["name"] for each in story["done"]["violations"]}
     assert story["prefix"]["msg"].startswith("token_prefix: Bitbucket")
     assert story["back"]["settings"] == {"max_lifetime_days": None}
-
-
-def test_the_examples_of_the_documentation(scene: Scene) -> None:
-    examples = yaml.safe_load(token_policy.EXAMPLES)
-    for task in examples:
-        options = task.get(MODULE)
-        if options is not None:
-            assert options.pop("url") == "https://gitlab.example.com"
-    result = scene.run(examples, extra_vars={"gitlab_admin_token": fixtures.ROOT_TOKEN})
-    assert result.rc == 0, result.output
-    assert scene.server.requests()[-1]["method"] == "PUT"
