@@ -75,7 +75,7 @@ def switch(**positions: Any) -> Control:
 def assert_no_leak(server: StandIn, *texts: str) -> None:
     """No text has any secret that the server ever minted or takes."""
     secrets = server.secrets()
-    assert len(secrets) >= 10
+    assert secrets
     leaked = [secret for secret in secrets for text in texts if secret in text]
     assert not leaked, f"{leaked} in:\n" + "\n".join(texts)
 

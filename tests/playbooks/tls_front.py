@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the tokensmith.access authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A TLS front for a stand-in server: reached directly, or as the proxy behind which any host name leads to it."""
+"""A TLS front for stand-in servers: reached directly, or as a proxy that leads host names to them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,29 +31,32 @@ class Front:
 
     @property
     def url(self) -> str:
-        """The server through TLS."""
+        """The first server through TLS."""
         return f"https://127.0.0.1:{self.port}"
 
     @property
     def proxy(self) -> str:
-        """For HTTPS_PROXY: then every https address leads to the server."""
+        """For HTTPS_PROXY: then https addresses lead to the servers of these names."""
         return f"http://127.0.0.1:{self.port}"
 
 
 @contextlib.contextmanager
-def tls_front(backend: str, folder: Path, *names: str) -> Iterator[Front]:
-    """Serve `backend` (host:port) under these names and 127.0.0.1, with a certificate that only `ca_path` vouches for."""
-    certificate, key = _certificate(folder, names)
+def tls_front(folder: Path, backends: Mapping[str, str]) -> Iterator[Front]:
+    """Serve each backend's url under its host name, the first one also directly; only `ca_path` vouches for it."""
+    certificate, key = _certificate(folder, tuple(backends))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    host, _, port = backend.rpartition(":")
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
+            name = next(iter(backends))
             if self.request.recv(8, socket.MSG_PEEK).startswith(b"CONNECT "):
-                while b"\r\n\r\n" not in self.request.recv(65536):
-                    pass
+                asked = b""
+                while not asked.endswith(b"\r\n\r\n"):
+                    asked += self.request.recv(65536)
+                name = asked.split()[1].decode().rpartition(":")[0]
                 self.request.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            host, _, port = backends[name].removeprefix("http://").rpartition(":")
             # A client that does not trust the certificate breaks off here.
             with (
                 contextlib.suppress(OSError),
