@@ -340,6 +340,7 @@ def _mint(
         reasons=judgement.reasons,
         now=listing.at,
         token=minted.token,
+        before=judgement.current,
         secret=minted.secret if wish.return_secret else None,
         changes=judgement.changes,
         spec=spec,

@@ -160,6 +160,8 @@ class Outcome:
     now: datetime
     reasons: tuple[str, ...] = ()
     token: Token | None = None
+    #: the one that a newly minted token takes over from
+    before: Token | None = None
     secret: Secret | None = None
     changes: Mapping[str, Change] = field(default_factory=dict)
     spec: MintSpec | None = None

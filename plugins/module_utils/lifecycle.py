@@ -144,6 +144,7 @@ def _mint(
         reasons=judgement.reasons,
         now=listing.at,
         token=minted.token,
+        before=judgement.current,
         secret=minted.secret,
         changes=judgement.changes,
         spec=spec,

@@ -115,8 +115,8 @@ def _change(name: str, found: object, wanted: object) -> str:
 
 def _reasons(outcome: Outcome) -> str:
     reasons = list(outcome.reasons)
-    if "expiring" in reasons and outcome.superseded:
-        left = days_left(outcome.superseded[0].token.expires_at, outcome.now)
+    if "expiring" in reasons and outcome.before is not None:
+        left = days_left(outcome.before.expires_at, outcome.now)
         reasons[reasons.index("expiring")] = (
             f"expiring ({_count(left, 'day')} left)" if left is not None else "expiring"
         )
