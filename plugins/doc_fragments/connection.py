@@ -26,14 +26,14 @@ options:
     description:
       - The token to authenticate with. GitLab takes personal, project, group and OAuth access tokens, GoRules personal
         access tokens and, if it lets those only read, the token of a login session. Bitbucket's own HTTP access tokens
-        cannot manage tokens, so there it is of use with an OAuth 2 access token only.
+        cannot manage tokens, so there it is of use with an OAuth 2 access token only. Jira and Confluence take their own.
       - Without any of O(auth_token), O(auth_username) and O(auth_password), the environment variables
         E(TOKENSMITH_AUTH_TOKEN), E(TOKENSMITH_AUTH_USERNAME) and E(TOKENSMITH_AUTH_PASSWORD) are used, but only for the
         server that E(TOKENSMITH_URL) names. Otherwise a changed O(url) would carry them to another server.
     type: str
   auth_username:
     description:
-      - The user to log in as, where the platform takes passwords, as Bitbucket does. GitLab and GoRules do not.
+      - The user to log in as, where the platform takes passwords. GitLab and GoRules do not.
     type: str
   auth_password:
     description:

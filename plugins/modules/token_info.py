@@ -56,7 +56,8 @@ options:
   include_descendants:
     description:
       - Whether to look at everything inside the owners as well. On GitLab these are the subgroups and projects of a group,
-        at any depth, without those that are only shared with it. Owners that have nothing inside are left as they are.
+        at any depth, without those that are only shared with it, on Bitbucket the repositories of a project. Owners that have
+        nothing inside are left as they are.
     type: bool
     default: false
   name:

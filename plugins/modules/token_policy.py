@@ -26,6 +26,8 @@ options:
       - The longest life of a token, in days. GitLab takes 1 to 365, its Enterprise Edition alone has it, and it is enforced
         with an Ultimate licence.
       - Lowering it makes GitLab revoke tokens that end later, some hours after the change. See O(allow_violations).
+      - On Bitbucket it is the only setting, for system administrators, and every new token then needs an end. Tokens that
+        exist are left alone.
     type: int
   require_expiry:
     description:
