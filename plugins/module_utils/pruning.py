@@ -62,7 +62,7 @@ def further_owners(prune: Prune, known: Iterable[Owner]) -> list[OwnerRef]:
     named = {f"{owner.kind}:{owner.name}" for owner in known}
     refs = []
     for pattern in prune.owners:
-        kind, _, name = pattern.partition(":")
+        kind, _unused, name = pattern.partition(":")
         if pattern not in named and name and not set(pattern) & _WILD:
             refs.append(OwnerRef(kind, name))
     return refs

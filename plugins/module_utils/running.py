@@ -129,7 +129,7 @@ def _lock(platform: Platform, environ: Mapping[str, str]) -> NodeLock:
 
 
 def _deadline(platform: Platform, environ: Mapping[str, str]) -> applying.Deadline:
-    seconds, _, end = environ.get(TASK_TIMEOUT, "").partition("@")
+    seconds, _unused, end = environ.get(TASK_TIMEOUT, "").partition("@")
     if not seconds:
         return applying.Deadline(None, margin=platform.connection.timeout)
     # By the clock, and not only by the module's own count: it may have begun long after its task.

@@ -37,7 +37,7 @@ MEASURING_PYTHON = """#!{python}
 import json, os, subprocess, sys, time
 started = time.monotonic()
 process = subprocess.Popen([{python!r}, *sys.argv[1:]])
-_, status, usage = os.wait4(process.pid, 0)
+_unused, status, usage = os.wait4(process.pid, 0)
 note = {{"peak": usage.ru_maxrss / 1024, "cpu": usage.ru_utime + usage.ru_stime, "seconds": time.monotonic() - started}}
 with open({log!r}, "a") as log:
     log.write(json.dumps(note) + "\\n")

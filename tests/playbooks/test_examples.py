@@ -84,7 +84,7 @@ def test_the_examples_run_as_they_stand(
     tasks = examples_of(module, interpreter)
     variables = {**VARIABLES, "secrets_folder": str(folder)}
     environment = {"HTTPS_PROXY": front.proxy, "REQUESTS_CA_BUNDLE": str(front.ca_path)}
-    runs = [scene.run(tasks, env=environment, extra_vars=variables, module_defaults={}) for _ in CHANGES[module]]
+    runs = [scene.run(tasks, env=environment, extra_vars=variables, module_defaults={}) for _unused in CHANGES[module]]
     for run, changes in zip(runs, CHANGES[module], strict=True):
         assert run.rc == 0, run.output
         assert f"changed={changes} " in run.stdout, run.output

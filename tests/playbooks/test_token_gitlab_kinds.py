@@ -147,7 +147,7 @@ def test_an_owner_by_every_name_that_it_has(scene: Scene) -> None:
     wish = {"name": "not there", "permissions": ["read_api"], "expires_in": "7d"}
     levels = {name: {"access_level": 10} if name.startswith(("project", "group")) else {} for name in expected}
     story = scene.play(
-        **{name: check(wish, owner=owner, **levels[name]) for name, (owner, _) in expected.items()},
+        **{name: check(wish, owner=owner, **levels[name]) for name, (owner, _unused) in expected.items()},
     )
     found = {name: page["token"]["owner"] for name, page in story.items()}
     assert found == {name: owner for name, (_, owner) in expected.items()}

@@ -56,7 +56,7 @@ def tls_front(folder: Path, backends: Mapping[str, str]) -> Iterator[Front]:
                     asked += self.request.recv(65536)
                 name = asked.split()[1].decode().rpartition(":")[0]
                 self.request.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            host, _, port = backends[name].removeprefix("http://").rpartition(":")
+            host, _unused, port = backends[name].removeprefix("http://").rpartition(":")
             # A client that does not trust the certificate breaks off here.
             with (
                 contextlib.suppress(OSError),

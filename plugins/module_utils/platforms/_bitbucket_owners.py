@@ -96,7 +96,7 @@ class Owners:
         """Where this owner's tokens are listed and made; below it lies `/:id`."""
         if owner.kind == "user":
             return f"{_TOKENS}/users/{_quoted(self._slugs[owner.id])}"
-        key, _, slug = owner.name.partition("/")
+        key, _unused, slug = owner.name.partition("/")
         return f"{_TOKENS}/projects/{_quoted(key)}" + (f"/repos/{_quoted(slug)}" if slug else "")
 
     def user_id(self, name: str) -> str:
@@ -196,7 +196,7 @@ class Owners:
 
 def _spellings(value: str) -> list[tuple[str, str]]:
     """A key, and a slug if there is one: as given, then as Bitbucket writes them."""
-    key, _, slug = value.partition("/")
+    key, _unused, slug = value.partition("/")
     usual = (key if key.startswith("~") else key.upper(), slug.lower())
     return [(key, slug)] if usual == (key, slug) else [(key, slug), usual]
 

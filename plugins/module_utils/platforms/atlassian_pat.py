@@ -283,5 +283,5 @@ def _explained(refusal: Refusal, spec: MintSpec) -> TokensmithError:
 
 def _made_up() -> Secret:
     """What looks like a secret and is none."""
-    number = "".join(secrets.choice("0123456789") for _ in range(12))
+    number = "".join(secrets.choice("0123456789") for _unused in range(12))
     return Secret(base64.b64encode(f"{number}:".encode() + secrets.token_bytes(20)).decode())

@@ -328,5 +328,5 @@ def _learn(transport: Transport, secret: Secret | None) -> None:
 
 def _made_up() -> Secret:
     """What looks like a secret and is none."""
-    number = "".join(secrets.choice("0123456789") for _ in range(answers.ID_DIGITS))
+    number = "".join(secrets.choice("0123456789") for _unused in range(answers.ID_DIGITS))
     return Secret(base64.b64encode(f"{number}:".encode() + secrets.token_bytes(20)).decode())

@@ -67,7 +67,7 @@ class Authenticator:
 
     def caller(self, request: Request) -> Caller:
         """The caller, or Refusal for credentials that are not good."""
-        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        scheme, _unused, value = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "basic":
             return self._basic(value.strip())
         if scheme.lower() == "bearer":
@@ -96,7 +96,7 @@ class Authenticator:
         if not self._bench.switches["basic_auth_enabled"]:
             raise page_error(403, "Basic Authentication has been disabled on this instance", {})
         try:
-            name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+            name, _unused, password = base64.b64decode(encoded, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             raise self._login_failed() from None
         user = self._store.user_by_name(name)

@@ -125,7 +125,7 @@ class Authenticator:
 
     def caller(self, request: Request, *, login_url: str) -> Caller:
         """The caller of a REST request."""
-        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        scheme, _unused, value = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "basic":
             return self._checked(self._basic(value.strip(), login_url, tokens=True))
         if scheme.lower() == "bearer":
@@ -134,7 +134,7 @@ class Authenticator:
 
     def page_visitor(self, request: Request, *, login_url: str) -> Caller | None:
         """The caller of a page outside ``/rest``; None where the answer is a redirect to the login page."""
-        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        scheme, _unused, value = request.headers.get("authorization", "").partition(" ")
         accept_tokens = self._bench.switches["tokens_outside_rest"] == "accept"
         if scheme.lower() == "basic":
             return self._checked(self._basic(value.strip(), login_url, tokens=accept_tokens))
@@ -172,7 +172,7 @@ class Authenticator:
 
     def _basic(self, encoded: str, login_url: str, *, tokens: bool) -> Caller:
         try:
-            name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+            name, _unused, password = base64.b64decode(encoded, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             raise errors.wrong_password() from None
         enabled = self._bench.switches["basic_auth_enabled"]

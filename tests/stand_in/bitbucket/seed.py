@@ -128,7 +128,7 @@ class Seeder:
         if "project" in place:
             project = self._directory.project(place["project"])
             return Owner("project", project["id"], project["key"])
-        key, _, slug = place["repository"].partition("/")
+        key, _unused, slug = place["repository"].partition("/")
         project = self._directory.project(key)
         repo = self._directory.repository(project, slug)
         return Owner("repository", repo["id"], f"{project['key']}/{repo['slug']}")

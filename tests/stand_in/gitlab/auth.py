@@ -120,7 +120,7 @@ def presented_secret(request: Request, given: Mapping[str, Any]) -> str | None:
     header = request.headers.get("private-token")
     if header:
         return header
-    scheme, _, rest = request.headers.get("authorization", "").partition(" ")
+    scheme, _unused, rest = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and rest.strip():
         return rest.strip()
     parameter = given.get("private_token") or given.get("access_token")

@@ -204,7 +204,7 @@ class Dispatcher:
     def _moved(self, request: Request, moved: Moved) -> Answer:
         if request.method not in READ_VERBS and self._lab.at_least("16.7"):
             return Answer(405, {"message": MOVED})
-        head, _, rest = request.scope["path"].partition("/projects/")
+        head, _unused, rest = request.scope["path"].partition("/projects/")
         tail = rest.partition("/")[2]
         query = request.scope["query_string"].decode("latin-1")
         address = f"{base_url(self._lab, request)}{head}/projects/{moved.project_id}" + (f"/{tail}" if tail else "")

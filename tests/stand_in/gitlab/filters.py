@@ -104,7 +104,7 @@ def _escaped(text: str) -> str:
 
 
 def _order(lab: Lab, sort: str) -> str:
-    name, _, direction = sort.rpartition("_")
+    name, _unused, direction = sort.rpartition("_")
     if direction not in ("asc", "desc") or (name != "id" and name not in COLUMNS):
         return "id"
     if name == "id":

@@ -26,7 +26,7 @@ LICENCES = ("none", "premium", "ultimate")
 @lru_cache
 def version_key(version: str) -> tuple[int, int]:
     """``16.10`` in a form that compares."""
-    major, _, minor = version.partition(".")
+    major, _unused, minor = version.partition(".")
     return int(major), int(minor)
 
 

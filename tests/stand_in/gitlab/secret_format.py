@@ -26,7 +26,7 @@ def base36(number: int, width: int = 1) -> str:
 
 def classic(prefix: str) -> str:
     """The prefix and 20 random characters."""
-    return prefix + "".join(secrets.choice(CLASSIC) for _ in range(20))
+    return prefix + "".join(secrets.choice(CLASSIC) for _unused in range(20))
 
 
 def routable(prefix: str, *, user_id: int, organization_id: int = 1) -> str:

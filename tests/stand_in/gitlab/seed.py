@@ -106,7 +106,7 @@ class Seeder:
 
     def project(self, item: Document) -> int:
         """Add a project."""
-        parent, _, path = item["path"].rpartition("/")
+        parent, _unused, path = item["path"].rpartition("/")
         group = self._db.value("SELECT id FROM groups WHERE full_path = ?", (parent,))
         row = {
             "path": path,
@@ -138,7 +138,7 @@ class Seeder:
         return self._insert("users", row, item)
 
     def _group(self, item: Document) -> int:
-        parent_path, _, path = item["path"].rpartition("/")
+        parent_path, _unused, path = item["path"].rpartition("/")
         parent = self._db.one("SELECT * FROM groups WHERE full_path = ?", (parent_path,))
         if parent_path and parent is None:
             raise ValueError(f"there is no group {parent_path!r}")

@@ -45,7 +45,7 @@ class Authenticator:
             user = self._store.session_user(value)
             if user is not None:
                 return self._checked(Caller(user, None))
-        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        scheme, _unused, secret = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             raise unauthorized()
         session_user = self._store.session_user(secret.strip())

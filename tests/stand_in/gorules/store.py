@@ -23,7 +23,7 @@ ALPHABET = string.ascii_letters + string.digits
 
 def new_secret() -> str:
     """A secret as this stand-in mints it (what the real ones look like is not known)."""
-    return SECRET_PREFIX + "".join(secrets.choice(ALPHABET) for _ in range(SECRET_LENGTH))
+    return SECRET_PREFIX + "".join(secrets.choice(ALPHABET) for _unused in range(SECRET_LENGTH))
 
 
 def made_up_secret(name: str) -> str:

@@ -94,7 +94,7 @@ def test_tokens_cannot_be_changed(api: Jira) -> None:
 
 
 def test_at_most_ten_tokens(api: Jira) -> None:
-    for _ in range(10):
+    for _unused in range(10):
         api.create()
     assert api.try_create().status_code == 400
     assert len(api.get().json()) == 10

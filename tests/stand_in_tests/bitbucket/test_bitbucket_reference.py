@@ -74,7 +74,7 @@ def test_create(documented: Bitbucket, place: str) -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_list(documented: Bitbucket, place: str) -> None:
-    for _ in range(26):
+    for _unused in range(26):
         curl(documented, "PUT", filled(place), AS_JSON | WITH_BODY, BODY)
     answer = curl(documented, "GET", filled(place), AS_JSON)
     assert answer.status_code == 200

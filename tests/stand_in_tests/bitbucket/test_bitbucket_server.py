@@ -77,7 +77,7 @@ def test_login_forms_can_be_missing(api: Bitbucket) -> None:
 
 def test_failed_logins_lead_to_a_captcha(api: Bitbucket) -> None:
     api.server.switch(captcha_after=2)
-    for _ in range(2):
+    for _unused in range(2):
         assert api.get(WHOAMI, basic=(org.ALICE, "wrong")).status_code == 401
     answer = api.get(WHOAMI, org.ALICE)
     assert answer.status_code == 403

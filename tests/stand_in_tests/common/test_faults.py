@@ -138,7 +138,7 @@ def test_which_requests_are_struck(server: StandIn) -> None:
     server.fault("status", status=500, path=r"platform%2Fapp/access", method="GET", skip=1, times=2)
     client = Client(server.url)
     assert client.send("GET", "/api/v4/user", headers=HEADERS).status_code == 200
-    statuses = [client.send("GET", PATH, headers=HEADERS).status_code for _ in range(4)]
+    statuses = [client.send("GET", PATH, headers=HEADERS).status_code for _unused in range(4)]
     assert statuses == [200, 500, 500, 200]
     assert [fault["fired"] for fault in server.faults()] == [2]
 
@@ -146,7 +146,7 @@ def test_which_requests_are_struck(server: StandIn) -> None:
 def test_for_ever_until_cleared(server: StandIn) -> None:
     server.fault("status", status=500, times=None)
     client = Client(server.url)
-    assert {client.send("GET", PATH, headers=HEADERS).status_code for _ in range(4)} == {500}
+    assert {client.send("GET", PATH, headers=HEADERS).status_code for _unused in range(4)} == {500}
     server.clear_faults()
     assert client.send("GET", PATH, headers=HEADERS).status_code == 200
     assert server.faults() == []
@@ -186,7 +186,7 @@ def test_latency(server: StandIn) -> None:
 def test_rate_limit(server: StandIn) -> None:
     client = Client(server.url)
     server.rate_limit(0.001, 3)
-    statuses = [client.send("GET", PATH, headers=HEADERS).status_code for _ in range(5)]
+    statuses = [client.send("GET", PATH, headers=HEADERS).status_code for _unused in range(5)]
     assert statuses == [200, 200, 200, 429, 429]
     server.rate_limit()
     assert client.send("GET", PATH, headers=HEADERS).status_code == 200

@@ -25,7 +25,7 @@ def test_form_by_release(api: GitLab, version: str, form: str) -> None:
 
 def test_routable_secrets_name_their_user_and_have_a_checksum(api: GitLab) -> None:
     token = api.personal()
-    body, _, tail = token["token"].partition(".")
+    body, _unused, tail = token["token"].partition(".")
     encoded = body.removeprefix("glpat-")
     assert int(tail[:2], 36) == len(encoded)
     assert int(tail[2:], 36) == zlib.crc32(f"{body}.{tail[:2]}".encode())

@@ -179,7 +179,7 @@ def test_rotate_revoked_by_id(api: GitLab) -> None:
 
 def test_delete_revoked(api: GitLab) -> None:
     token = api.personal()["id"]
-    assert [api.delete(f"{LIST}/{token}").status_code for _ in range(2)] == [204, 204]
+    assert [api.delete(f"{LIST}/{token}").status_code for _unused in range(2)] == [204, 204]
     api.server.switch(delete_revoked="bad_request")
     assert api.delete(f"{LIST}/{token}").status_code == 400
 

@@ -58,7 +58,7 @@ def test_a_secret_that_does_not_work(bench: Bench, secret: str) -> None:
 
 def test_one_made_up_secret_is_tried_in_a_run(bench: Bench) -> None:
     run = bench.platform()
-    for _ in range(3):
+    for _unused in range(3):
         assert run.verify(Secret(T1_SECRET)).verdict == "accepted"
     assert bench.sent == ["GET /personal-access-tokens"] * 4
     assert [each["status"] for each in bench.server.requests()] == [200, 401, 200, 200]
