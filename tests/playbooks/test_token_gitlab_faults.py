@@ -229,7 +229,7 @@ def test_a_wish_that_the_server_does_not_keep_is_undone(scene: Scene) -> None:
             f"{field}_again": token(wish, **declared),
         }
     story = scene.play(**steps)
-    for field, (_, name, declared) in DISTORTIONS.items():
+    for field, (_switches, name, declared) in DISTORTIONS.items():
         refused = story[f"{field}_refused"]
         assert refused["error"] == "NotKept", refused.verdict
         assert f"{field}: asked for " in refused["msg"]

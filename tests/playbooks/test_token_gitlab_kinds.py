@@ -150,7 +150,7 @@ def test_an_owner_by_every_name_that_it_has(scene: Scene) -> None:
         **{name: check(wish, owner=owner, **levels[name]) for name, (owner, _unused) in expected.items()},
     )
     found = {name: page["token"]["owner"] for name, page in story.items()}
-    assert found == {name: owner for name, (_, owner) in expected.items()}
+    assert found == {name: owner for name, (_wish, owner) in expected.items()}
 
 
 def test_a_number_that_is_one_owners_id_and_anothers_name_is_not_guessed(scene: Scene) -> None:

@@ -331,7 +331,7 @@ def dead_pid() -> int:
 
 
 HELD = {
-    "a run of this node": lambda: name_of(),
+    "a run of this node": name_of,
     "a run of another node": lambda: name_of(where="another-boot.1", pid=dead_pid()),
     "a run of another container of this machine": lambda: name_of(
         where=f"{_store_helper._whereabouts().partition('.')[0]}.1", pid=dead_pid()
