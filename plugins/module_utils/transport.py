@@ -49,7 +49,7 @@ _MOST_CONNECTIONS = 64
 #: A wait without the server's word on it: doubled each time, never longer than this.
 _LONGEST_BACKOFF = 20.0
 #: A wait that nobody waits, in seconds: servers send numbers without end.
-_FOR_EVER = 1e9
+_FOR_EVER = 1e20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
