@@ -157,5 +157,7 @@ def test_a_rate_limit_is_waited_for(bench: Bench, body: str) -> None:
 def test_a_limit_without_end_is_not_waited_for(bench: Bench) -> None:
     bench.server.switch(rate_limit_forever=True)
     bench.server.rate_limit(0.001, 1)
-    with pytest.raises(ServiceError, match="the server limits requests and asks to wait for 9223372036854775"):
+    with pytest.raises(
+        ServiceError, match=r"the server limits requests and asks to wait for [0-9]+ s; max_wait allows 120"
+    ):
         bench.apply()
