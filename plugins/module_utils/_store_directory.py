@@ -42,6 +42,11 @@ class DirectoryStore(Store):
         self._root = os.path.expanduser(path)
         *self._folders, self._file = key.split("/")
 
+    @property
+    def site(self) -> tuple[str, str]:
+        # In one case: there are file systems that know no other.
+        return (os.path.realpath(self._root), "/".join([*self._folders, self._file]).lower())
+
     def probe(self) -> None:
         try:
             with self._folder(make=True) as folder:
@@ -107,14 +112,13 @@ class DirectoryStore(Store):
         """A lock in a file of the store's own, so that other nodes with the same folder are kept off too."""
         try:
             with self._folder(make=True):
-                place = os.path.realpath(self._root)
+                place, key = self.site
         except OSError as error:
             raise self._trouble("lock", "entry", error) from None
-        # In one case: there are file systems that know no other.
-        folders, file = "/".join(self._folders).lower(), self._file.lower()
+        folders, _, file = key.rpartition("/")
         advice = "Give a store.path that can be written."
         lock = _LOCKS.setdefault(place, NodeLock(Path(self._root), "store", patience, advice=advice))
-        with only_once(place, f"{folders}/{file}"), lock(folders, file):
+        with only_once(place, key), lock(folders, file):
             yield
 
     @contextmanager

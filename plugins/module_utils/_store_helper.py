@@ -81,6 +81,10 @@ class HelperStore(Store):
         self._key = f"tokensmith/{key}"
         self._environ = {name: environ[name] for name in _ENVIRONMENT if name in environ}
 
+    @property
+    def site(self) -> tuple[str, str]:
+        return (self._program, self._key)
+
     def probe(self) -> None:
         self.read("record")
 
@@ -132,7 +136,7 @@ class HelperStore(Store):
         Whoever writes its name, waits, and still finds it there has the lock. A process that sleeps past its lease between
         its last look and a write can break it: serialise such runs in CI (docs/security.md).
         """
-        with only_once(self._program, self._key):
+        with only_once(*self.site):
             self._acquire(patience)
             try:
                 yield

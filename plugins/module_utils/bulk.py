@@ -17,24 +17,24 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import plans
-from .applying import Performer, Rehearsal, drive
-from .effects import Listing, Outcome
-from .errors import InvalidOption, TokensmithError
+from .applying import drive
+from .errors import InvalidOption, TokensmithError, unexpected
 from .lifecycle import live_through
 from .planning import check_wish
 from .pruning import Prune, further_owners, prunable
 from .record import Place
+from .sharing import PerformerOfMany, RehearsalOfMany, Shared, read_listing
 from .transport import Refusal, origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .applying import Deadline, Locker
+    from .effects import Outcome, Steps
     from .platforms.base import Platform
-    from .redaction import Secret
     from .stores import Store
     from .storing import Opener
-    from .tokens import Evidence, Owner, OwnerRef, Token, WantedToken
+    from .tokens import Owner, OwnerRef, WantedToken
 
 Input = TypeVar("Input")
 Result = TypeVar("Result")
@@ -65,6 +65,14 @@ class Entry:
     error: TokensmithError | None = None
     #: whether the rehearsal would have written anything
     writes: bool = False
+    store: Store | None = None
+
+    @property
+    def known_owner(self) -> Owner:
+        """The owner of an entry that nothing has gone wrong with."""
+        if self.owner is None:
+            raise AssertionError("a token without an owner is an error, not a run")
+        return self.owner
 
     @property
     def wish(self) -> WantedToken:
@@ -108,8 +116,7 @@ class Bulk:
     ) -> None:
         self.platform = platform
         self.deadline = deadline
-        self.listings: dict[str, dict[str, Listing]] = {}
-        self.evidence: dict[Secret, Evidence] = {}
+        self._shared = Shared(platform, deadline)
         self._lock = lock
         self._parallelism = parallelism
         self._tell = tell
@@ -122,17 +129,22 @@ class Bulk:
         max_revocations: int,
         approved: Sequence[Any] | None,
         rehearse: bool,
+        store_at: Opener | None = None,
     ) -> Book:
-        """Plan all, refuse what must be refused, then do it. Failures of single tokens are in their entries."""
+        """Plan all, refuse what must be refused, then do it. Failures of single tokens are in their entries.
+
+        `store_at` is the store of the task, where the secret of an undeclared token may be.
+        """
         self._check(declared)
         book = Book([Entry(each) for each in declared])
         with ExitStack() as locks, self.deadline.heeding_signals():
             self._resolve(book)
+            pruned = {} if prune is None else self._owners_to_prune(book, prune)
             if not rehearse:
                 self._take_locks(book.going, locks)
-            self._list(book)
+            self._list(book, pruned)
             if prune is not None:
-                undeclared = self._undeclared(book, prune)
+                undeclared = self._undeclared(book, prune, pruned, store_at)
                 if not rehearse:
                     self._take_locks(undeclared, locks)
                 book.entries += undeclared
@@ -142,11 +154,7 @@ class Bulk:
                 self._apply(book)
         return book
 
-    def store_of(self, entry: Entry) -> Store | None:
-        """The store at an entry's place."""
-        if entry.declared.store_at is None or entry.owner is None:
-            return None
-        return entry.declared.store_at(entry.owner, entry.wish.name)
+    # --- before anything is written -----------------------------------------------------------------------------------
 
     def _check(self, declared: Sequence[Declared]) -> None:
         """Refuse what can be seen to be wrong before anything is sent."""
@@ -179,90 +187,125 @@ class Bulk:
         for entry in book.going:
             # Two spellings of one owner.
             _refuse_double(seen, entry.place, entry.declared)
+        self._refuse_shared_keys(book.going)
 
     def _prepare(self, entry: Entry, owner: Owner) -> None:
-        wish = self._tried(lambda: self.platform.prepare(entry.wish, owner))
-        if isinstance(wish, TokensmithError):
-            entry.error = wish
-        else:
+        entry.store = self._tried_for(entry, lambda: _opened(entry, entry.declared.store_at))
+        wish = self._tried_for(entry, lambda: self.platform.prepare(entry.wish, owner))
+        if wish is not None:
             entry.declared = replace(entry.declared, wish=wish)
+
+    def _refuse_shared_keys(self, entries: Iterable[Entry]) -> None:
+        """Two tokens with one place in the store: each would overwrite the other's secret."""
+        seen: dict[tuple[str, str], str] = {}
+        for entry in entries:
+            if entry.store is None:
+                continue
+            site = entry.store.site
+            if site in seen:
+                raise InvalidOption(
+                    "store.key",
+                    f"{seen[site]} and {entry.declared.label} have the same one, {site[1]}.",
+                    "Put {owner} and {name} into it.",
+                )
+            seen[site] = entry.declared.label
 
     def _take_locks(self, entries: Iterable[Entry], locks: ExitStack) -> None:
         """Before any list is read, and in one order for all runs, so that two of them cannot wait for each other."""
+        places: set[tuple[str, str]] = set()
         for entry in sorted(entries, key=lambda each: each.place):
-            locks.enter_context(self._lock(*entry.place))
-            store = self.store_of(entry)
-            if store is not None:
-                locks.enter_context(store.lock(self.platform.connection.max_wait))
+            if entry.place not in places:
+                self._tried_for(entry, partial(self._take_lock, entry, locks))
+            # Several undeclared tokens of one name are one place.
+            places.add(entry.place)
 
-    def _list(self, book: Book) -> None:
-        """One list for each owner. An owner with a single token is asked for that name alone."""
-        entries: dict[str, list[Entry]] = {}
+    def _take_lock(self, entry: Entry, locks: ExitStack) -> None:
+        locks.enter_context(self._lock(*entry.place))
+        if entry.store is not None:
+            locks.enter_context(entry.store.lock(self.platform.connection.max_wait))
+
+    def _list(self, book: Book, pruned: Mapping[str, Owner]) -> None:
+        """One list for each owner. An owner with a single token is asked for that name alone, unless it is pruned."""
+        entries: dict[str, list[Entry]] = {key: [] for key in pruned}
         for entry in book.going:
             entries.setdefault(entry.place[0], []).append(entry)
 
-        def read(group: list[Entry]) -> None:
-            owner = group[0].owner
+        def read(key: str) -> None:
+            group = entries[key]
+            owner = pruned.get(key) or group[0].owner
             if owner is None:
                 return
-            only = group[0].wish.name if len(group) == 1 else None
-            found = self._tried(lambda: self._by_name(owner, only))
+            only = group[0].wish.name if len(group) == 1 and key not in pruned else None
+            found = self._tried(lambda: read_listing(self.platform, owner, only))
             if isinstance(found, TokensmithError):
                 for entry in group:
                     entry.error = found
+                if key in pruned:
+                    book.warnings.append(f"prune: {owner} was left alone: {found}")
             else:
-                self.listings[owner.key] = found
+                self._shared.listings[key] = found
 
-        self._side_by_side(read, list(entries.values()))
+        self._side_by_side(read, list(entries))
 
-    def _by_name(self, owner: Owner, name: str | None = None) -> dict[str, Listing]:
-        tokens: dict[str, list[Token]] = {}
-        for token in self.platform.tokens(owner, name=name):
-            tokens.setdefault(token.name, []).append(token)
-        at = self.platform.transport.now()
-        everybody = frozenset(token.id for found in tokens.values() for token in found)
-        return {each: Listing(tuple(found), at, everybody) for each, found in tokens.items()}
+    # --- what nobody declared -----------------------------------------------------------------------------------------
 
-    def _undeclared(self, book: Book, prune: Prune) -> list[Entry]:
-        """Live tokens of the owners and names given that nobody declared, as entries that are to be absent."""
-        declared = {entry.place for entry in book.entries}
-        failed = {entry.place[0] for entry in book.failed}
-        owners = {entry.owner.key: entry.owner for entry in book.going if entry.owner is not None}
-        for ref in further_owners(prune, owners.values()):
-            owner = self._tried(partial(self.platform.resolve, ref, None))
+    def _owners_to_prune(self, book: Book, prune: Prune) -> dict[str, Owner]:
+        """By their keys, the owners of declared tokens that are covered, and those that are named outright."""
+        declared = {entry.owner.key: entry.owner for entry in book.entries if entry.owner is not None}
+        owners = {key: owner for key, owner in declared.items() if prune.covers_owner(owner)}
+        refs = further_owners(prune, declared.values())
+        for ref in refs:
+            self.platform.check_owner(ref)
+
+        def resolve(ref: OwnerRef) -> Owner | TokensmithError:
+            return self._tried(lambda: self.platform.resolve(ref, None))
+
+        for ref, owner in zip(refs, self._side_by_side(resolve, refs), strict=True):
             if isinstance(owner, TokensmithError):
                 book.warnings.append(f"prune: {ref} was left alone: {owner}")
             else:
-                owners.setdefault(owner.key, owner)
-        store_at = next((entry.declared.store_at for entry in book.entries if entry.declared.store_at), None)
+                owners[owner.key] = owner
+        return owners
+
+    def _undeclared(
+        self, book: Book, prune: Prune, pruned: Mapping[str, Owner], store_at: Opener | None
+    ) -> list[Entry]:
+        """Live tokens of the owners and names given that nobody declared, as entries that are to be absent."""
+        declared = {entry.place for entry in book.entries if entry.owner is not None}
+        # Whose they are could not be found out: it may be any owner.
+        nobodys = {entry.wish.name for entry in book.entries if entry.owner is None}
+        sites = {entry.store.site for entry in book.entries if entry.store is not None}
         more = []
-        for owner in owners.values():
-            if owner.key in failed or not prune.covers_owner(owner):
+        for key, owner in pruned.items():
+            listing = self._shared.listings.get(key)
+            if listing is None or not listing.whole:
                 continue
-            wishes = self._tried(partial(self._prunable, owner, prune, declared))
+            wishes = self._tried(partial(prunable, self.platform, owner, listing, prune, declared))
             if isinstance(wishes, TokensmithError):
                 book.warnings.append(f"prune: {owner} was left alone: {wishes}")
                 continue
             for wish in wishes:
-                label = f"undeclared token {wish.name!r}"
-                more.append(Entry(Declared(label, wish, store_at), undeclared=True, owner=owner))
+                if wish.name in nobodys:
+                    book.warnings.append(
+                        f"prune: token {wish.name!r} of {owner} was left alone: it may be one that is declared, of an "
+                        "owner that could not be found."
+                    )
+                    continue
+                entry = Entry(Declared(f"undeclared token {wish.name!r}", wish), undeclared=True, owner=owner)
+                store = self._tried_for(entry, partial(_opened, entry, store_at))
+                # What is kept there may be a declared token's.
+                entry.store = store if store is None or store.site not in sites else None
+                more.append(entry)
         return more
 
-    def _prunable(self, owner: Owner, prune: Prune, declared: set[tuple[str, str]]) -> list[WantedToken]:
-        """What of the owner's whole list is to go. The list is kept: what was decided on it is carried out on it."""
-        whole = self._by_name(owner)
-        wishes = prunable(self.platform, owner, whole, prune, declared)
-        self.listings.setdefault(owner.key, {}).update({wish.name: whole[wish.name] for wish in wishes})
-        return wishes
+    # --- plan and deed ------------------------------------------------------------------------------------------------
 
     def _rehearse(self, entry: Entry) -> None:
-        performer = _RehearsalOfMany(self, entry)
-        planned = self._tried(lambda: drive(self._steps(entry), performer))
-        if isinstance(planned, TokensmithError):
-            entry.error = planned
-            return
-        entry.planned = entry.outcome = _told(entry, replace(planned, secret=None))
-        entry.writes = performer.wrote
+        performer = RehearsalOfMany(self._shared, entry.known_owner, entry.wish.name, entry.store)
+        planned = self._tried_for(entry, lambda: drive(self._steps(entry), performer))
+        if planned is not None:
+            entry.planned = entry.outcome = _told(entry, replace(planned, secret=None))
+            entry.writes = performer.wrote
 
     def _plan(self, book: Book, max_revocations: int, approved: Sequence[Any] | None) -> None:
         """The plan over all, and what speaks against carrying it out."""
@@ -287,36 +330,48 @@ class Bulk:
         waiting = [entry for entry in book.going if entry.writes]
         done = 0
         counting = threading.Lock()
+        if waiting:
+            self._tell(0, len(waiting))
 
         def apply(entry: Entry) -> None:
             nonlocal done
-            outcome = self._tried(lambda: drive(self._steps(entry), _PerformerOfMany(self, entry)))
-            if isinstance(outcome, TokensmithError):
-                entry.error, entry.outcome = outcome, None
-            else:
-                entry.outcome = _told(entry, outcome)
+            performer = PerformerOfMany(self._shared, entry.known_owner, entry.wish.name, entry.store)
+            outcome = self._tried_for(entry, lambda: drive(self._steps(entry), performer))
+            entry.outcome = None if outcome is None else _told(entry, outcome)
             with counting:
                 done += 1
                 self._tell(done, len(waiting))
 
         self._side_by_side(apply, waiting)
 
-    def _steps(self, entry: Entry) -> Any:
-        owner = entry.owner
-        if owner is None:
-            raise AssertionError("a token without an owner is an error, not a run")
-        stored = entry.declared.store_at is not None
-        place = Place(origin(self.platform.connection.url), owner.key, entry.wish.name) if stored else None
+    def _steps(self, entry: Entry) -> Steps[Outcome]:
+        owner = entry.known_owner
+        place = None
+        if entry.store is not None:
+            place = Place(origin(self.platform.connection.url), owner.key, entry.wish.name)
         return live_through(entry.wish, owner, self.platform, place)
 
+    # --- one among many -----------------------------------------------------------------------------------------------
+
     def _tried(self, act: Callable[[], Result]) -> Result | TokensmithError:
-        """One token's trouble is its own; it never stops the others."""
+        """One token's trouble is its own; it never stops the others, whose secrets would be lost with it."""
         try:
+            self.deadline.check_stopped()
             return act()
         except Refusal as refusal:
             return self.platform.diagnose(refusal)
         except TokensmithError as error:
             return error
+        except Exception as error:
+            return unexpected(error)
+
+    def _tried_for(self, entry: Entry, act: Callable[[], Result]) -> Result | None:
+        """The same, with the trouble noted in the entry; None then."""
+        came = self._tried(act)
+        if isinstance(came, TokensmithError):
+            entry.error = came
+            return None
+        return came
 
     def _side_by_side(self, act: Callable[[Input], Result], items: Sequence[Input]) -> list[Result]:
         if len(items) < 2 or self._parallelism < 2:
@@ -325,43 +380,9 @@ class Bulk:
             return list(pool.map(act, items))
 
 
-class _OfMany(Performer):
-    """The first look of a token is its owner's shared list, read under the locks.
-
-    What the server said of a secret while planning holds while applying, too: the locks are held all along.
-    """
-
-    def __init__(self, bulk: Bulk, entry: Entry) -> None:
-        owner = entry.owner
-        if owner is None:
-            raise AssertionError("a token without an owner is an error, not a run")
-        super().__init__(bulk.platform, owner, entry.wish.name, bulk.deadline, bulk.store_of(entry))
-        self._bulk = bulk
-        self._looked = False
-
-    def listed(self) -> Listing:
-        if self._looked and not isinstance(self, Rehearsal):
-            return super().listed()
-        self._looked = True
-        found = self._bulk.listings.get(self.owner.key, {}).get(self.name)
-        return found or Listing((), self.platform.transport.now())
-
-    def asked(self, secret: Secret) -> Evidence:
-        known = self._bulk.evidence
-        if secret not in known:
-            evidence = super().asked(secret)
-            if evidence.verdict == "undecided":
-                return evidence
-            known[secret] = evidence
-        return known[secret]
-
-
-class _PerformerOfMany(_OfMany):
-    """Carries one of many out."""
-
-
-class _RehearsalOfMany(_OfMany, Rehearsal):
-    """Plays one of many."""
+def _opened(entry: Entry, store_at: Opener | None) -> Store | None:
+    """The store at an entry's place."""
+    return None if store_at is None else store_at(entry.known_owner, entry.wish.name)
 
 
 def _told(entry: Entry, outcome: Outcome) -> Outcome:

@@ -29,6 +29,7 @@ Messages carry no secret: the transport redacts before it raises.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -145,3 +146,12 @@ class AnswerLost(TokensmithError):
         super().__init__(message)
         self.sent_at = sent_at
         self.token_id = token_id
+
+
+def unexpected(error: Exception) -> TokensmithError:
+    """What a person is told of a bug: its kind and place, and nothing of its text, which may quote a secret."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "an unknown place"
+    return TokensmithError(f"Internal error: {type(error).__name__} in {place}. Please report it.")

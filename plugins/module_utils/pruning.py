@@ -16,8 +16,8 @@ from .tokens import OwnerRef, WantedToken
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .effects import Listing
     from .platforms.base import Platform
+    from .sharing import OwnerListing
     from .tokens import Owner
 
 #: A token that nobody declared may be another run's work, or a person's of this very hour.
@@ -58,32 +58,30 @@ def prune_from(options: Mapping[str, list[str] | None] | None) -> Prune | None:
 
 
 def further_owners(prune: Prune, known: Iterable[Owner]) -> list[OwnerRef]:
-    """Owners that are named outright, without a wildcard, and of whom no token is declared."""
+    """Owners that are named outright, without a wildcard, and are not known under that very name."""
     named = {f"{owner.kind}:{owner.name}" for owner in known}
     refs = []
-    for pattern in prune.owners:
-        kind, _unused, name = pattern.partition(":")
+    for pattern in dict.fromkeys(prune.owners):
+        kind, _, name = pattern.partition(":")
         if pattern not in named and name and not set(pattern) & _WILD:
             refs.append(OwnerRef(kind, name))
     return refs
 
 
 def prunable(
-    platform: Platform, owner: Owner, listings: Mapping[str, Listing], prune: Prune, declared: set[tuple[str, str]]
+    platform: Platform, owner: Owner, listing: OwnerListing, prune: Prune, declared: set[tuple[str, str]]
 ) -> list[WantedToken]:
     """For each undeclared live token of the owner, the wish that it be gone; never the run's own credential.
 
-    Raises `Unsupported` where the own credential may be among them and cannot be told apart.
+    `declared` holds the owner's key and the name of each declared token. Raises `Unsupported` where the own credential may
+    be among them and cannot be told apart.
     """
     found = [
         token
-        for name, listing in sorted(listings.items())
-        for token in listing.tokens
-        if (owner.key, name) not in declared
-        and prune.covers_name(name)
-        and token.live(listing.at)
-        and token.created_at is not None
-        and token.created_at + _OLD_ENOUGH <= listing.at
+        for name, tokens in sorted(listing.by_name.items())
+        if (owner.key, name) not in declared and prune.covers_name(name)
+        for token in tokens
+        if token.live(listing.at) and token.created_at is not None and token.created_at + _OLD_ENOUGH <= listing.at
     ]
     if not found:
         return []

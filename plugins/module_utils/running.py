@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import applying, bulk, platforms, progress, rendering, storing, wishes
-from .errors import InvalidOption, TokensmithError
+from .errors import InvalidOption, TokensmithError, unexpected
 from .locking import NodeLock, lock_folder
 from .pruning import prune_from
 from .results import book_result, error_result, outcome_result
@@ -47,11 +47,7 @@ def run(
     except TokensmithError as error:
         _fail(module, platform, error)
     except Exception as error:
-        _fail(
-            module,
-            platform,
-            TokensmithError(f"Internal error: {type(error).__name__} in {_place_of(error)}. Please report it."),
-        )
+        _fail(module, platform, unexpected(error))
     # Ansible would put every option into the result, and rely on masking to keep the secret ones out.
     module.exit_json(**result, requests=platform.transport.sent, invocation={})
 
@@ -84,10 +80,11 @@ def ensure_tokens(module: AnsibleModule, platform: Platform, environ: Mapping[st
         raise InvalidOption("parallelism", f"{options['parallelism']} is too small.", "Give 1 or more.")
     server = origin(platform.connection.url)
     openers = functools.cache(lambda store: storing.opener(dict(store), server, environ))
-    declared = [
-        bulk.Declared(label, wish, openers(tuple(sorted(store.items()))) if store else None)
-        for label, wish, store in wishes.entries_from(options)
-    ]
+
+    def store_at(store: Mapping[str, Any] | None) -> Any:
+        return openers(tuple(sorted(store.items()))) if store else None
+
+    declared = [bulk.Declared(label, wish, store_at(store)) for label, wish, store in wishes.entries_from(options)]
     book = bulk.Bulk(
         platform,
         _lock(platform, environ),
@@ -100,6 +97,7 @@ def ensure_tokens(module: AnsibleModule, platform: Platform, environ: Mapping[st
         max_revocations=options["max_revocations"],
         approved=options["approved_plan"],
         rehearse=module.check_mode,
+        store_at=store_at(options["store"]),
     )
     outcomes = [entry.outcome for entry in book.entries if entry.outcome is not None]
     _warn(module, platform, dict.fromkeys([*book.warnings, *(text for each in outcomes for text in each.warnings)]))
@@ -152,14 +150,6 @@ def _fail(module: AnsibleModule, platform: Platform | None, error: TokensmithErr
         text = platform.transport.redactor.clean(text)
         facts = {**error_result(error, platform.transport.now()), "requests": platform.transport.sent}
     module.fail_json(msg=text, invocation={}, **facts)
-
-
-def _place_of(error: BaseException) -> str:
-    """Where an unexpected error came from, by file and line alone."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "an unknown place"
 
 
 def _harden() -> None:

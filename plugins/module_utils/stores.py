@@ -43,6 +43,11 @@ class Store(abc.ABC):
     #: whether `promote` is atomic, so that consumers always find either the old or the new secret
     atomic: bool
 
+    @property
+    @abc.abstractmethod
+    def site(self) -> tuple[str, str]:
+        """Which store this is, and the token's key in it: equal for two tokens that would overwrite each other."""
+
     @abc.abstractmethod
     def probe(self) -> None:
         """Make sure that the store can be used, and take the space that one more secret needs."""

@@ -57,6 +57,10 @@ class PlayedStore(Store):
         self._played: dict[str, str | None] = {}
 
     @property
+    def site(self) -> tuple[str, str]:
+        return self._real.site
+
+    @property
     def wrote(self) -> bool:
         """Whether anything would have been written."""
         return bool(self._played)
