@@ -11,7 +11,9 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from .errors import InvalidOption
+from .redaction import printable
 from .tokens import OwnerRef, WantedToken
+from .wishes import KINDS_OF_OWNER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,9 +52,13 @@ def prune_from(options: Mapping[str, list[str] | None] | None) -> Prune | None:
             raise InvalidOption(f"prune.{name}", "it is empty or has a blank item.", "Give globs; '*' stands for all.")
         lists[name] = tuple(patterns)
     for pattern in lists["owners"]:
-        if ":" not in pattern and pattern != "*":
+        kind, _, name = pattern.partition(":")
+        known = any(fnmatchcase(each, kind) for each in KINDS_OF_OWNER)
+        if pattern != "*" and not (known and name.strip()):
             raise InvalidOption(
-                "prune.owners", f"{pattern!r} names no kind of owner.", "Write kind:name, such as project:platform/*."
+                "prune.owners",
+                f"{printable(pattern)!r} can match no owner.",
+                f"Write kind:name, such as project:platform/*; kinds are {', '.join(KINDS_OF_OWNER)}.",
             )
     return Prune(**lists)
 

@@ -17,7 +17,7 @@ from .transport import Connection, check_url, origin
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_KINDS_OF_OWNER = ("user", "service_account", "project", "group", "repository")
+KINDS_OF_OWNER = ("user", "service_account", "project", "group", "repository")
 #: The places in which a service account may live.
 _HOMES = ("project", "group")
 #: What a token is taken to be wanted like where nothing is said.
@@ -141,7 +141,7 @@ def owner_from(value: Mapping[str, Any] | None, option: str = "owner") -> OwnerR
         raise InvalidOption(
             option,
             "it is there but names nobody (an omitted or undefined value?).",
-            f"Give one of {', '.join(_KINDS_OF_OWNER)}, or leave {option} out for the caller's own tokens.",
+            f"Give one of {', '.join(KINDS_OF_OWNER)}, or leave {option} out for the caller's own tokens.",
         )
     for kind, text in given.items():
         if not text.strip():
