@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from .errors import TokensmithError
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from .effects import Outcome
     from .tokens import Owner
+
+#: Of a difference: how many tokens are named, and how much is quoted of each value.
+_SHOWN, _LONGEST = 20, 100
 
 
 class PlanChanged(TokensmithError):
@@ -59,23 +63,65 @@ def digest(plan: Sequence[dict[str, Any]]) -> str:
 
 def refuse_other(approved: Sequence[Any], plan: Sequence[dict[str, Any]]) -> None:
     """Raise `PlanChanged`, showing the difference, unless the plan is the one that was approved."""
-    before, now = {_canonical(item): item for item in approved}, {_canonical(item): item for item in plan}
-    gone = [f"no longer: {_in_words(item)}" for key, item in before.items() if key not in now]
-    new = [f"now: {_in_words(item)}" for key, item in now.items() if key not in before]
-    if gone or new:
-        raise PlanChanged(
-            "approved_plan: the world has changed since the plan was made, and nothing was done. "
-            f"{'; '.join([*gone, *new])}. Plan again."
-        )
+    before, now = Counter(map(_canonical, approved)), Counter(map(_canonical, plan))
+    if before == now:
+        return
+    gone = [json.loads(text) for text in (before - now).elements()]
+    new = [json.loads(text) for text in (now - before).elements()]
+    told = _differences(gone, new)
+    more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+    raise PlanChanged(
+        "approved_plan: the world has changed since the plan was made, and nothing was done. "
+        f"{'; '.join(told[:_SHOWN])}{more}. Plan again."
+    )
 
 
-def _in_words(item: Any) -> str:
-    if not isinstance(item, dict) or not isinstance(item.get("owner"), dict):
-        return str(item)[:200]
-    owner = item["owner"]
-    token = item.get("token") or {}
-    what = " ".join(map(str, token.get("permissions", ())))
-    return f"{item.get('action')} {owner.get('kind')} {owner.get('name')} {item.get('name')} {what}".strip()
+def _differences(gone: Sequence[Any], new: Sequence[Any]) -> list[str]:
+    """What is no longer to be done, what is to be done otherwise, and what is to be done now."""
+    before = {_place(item): item for item in gone if _place(item)}
+    told = []
+    for item in new:
+        same = before.pop(_place(item), None)
+        if same is None:
+            told.append(f"now: {_in_words(item)}")
+        else:
+            told.append(f"otherwise: {_in_words(item, brief=True)} ({'; '.join(_changes(_flat(same), _flat(item)))})")
+    left = [item for item in gone if before.get(_place(item)) is item or not _place(item)]
+    return [f"no longer: {_in_words(item)}" for item in left] + told
+
+
+def _place(item: Any) -> tuple[str, ...]:
+    """Which token an item is about; empty for what is no item."""
+    owner = item.get("owner") if isinstance(item, dict) else None
+    if not isinstance(owner, dict) or not owner:
+        return ()
+    return (str(item.get("url")), str(owner.get("kind")), str(owner.get("id")), str(item.get("name")))
+
+
+def _flat(item: dict[str, Any]) -> dict[str, Any]:
+    token = item.get("token")
+    return {**item, "token": None, **(token if isinstance(token, dict) else {})}
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    return [f"{name}: {_shown(before.get(name))}, now {_shown(now.get(name))}" for name in names]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)[:_LONGEST]
+
+
+def _in_words(item: Any, *, brief: bool = False) -> str:
+    if not _place(item):
+        return f"{str(item)[:_LONGEST]!r} (no part of a plan)"
+    owner, token = item["owner"], item.get("token")
+    may = _shown(token.get("permissions")) if isinstance(token, dict) and not brief else ""
+    return f"{item.get('action')} {owner.get('kind')} {owner.get('name')} {str(item.get('name'))!r}" + (
+        f" ({may})" if may else ""
+    )
 
 
 def _canonical(value: Any) -> str:

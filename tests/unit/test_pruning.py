@@ -150,7 +150,7 @@ def test_nothing_but_pruning(world: World) -> None:
 
 
 def test_a_kind_of_owner_that_there_is_not_is_refused_before_anything_is_written(world: World) -> None:
-    with pytest.raises(Unsupported, match="owner.group"):
+    with pytest.raises(Unsupported, match=r"owner\.group"):
         pruned(world, prune=Prune(("group:platform",), ("*",)))
     assert not world.minted()
 
@@ -261,5 +261,5 @@ def test_both_lists_are_needed() -> None:
 @pytest.mark.parametrize("pattern", ["projct:platform/app", "projects:*", "Project:x", "project:", "project: "])
 def test_an_owner_of_no_kind_is_refused(pattern: str) -> None:
     """It would match nothing, and nobody would notice."""
-    with pytest.raises(InvalidOption, match="prune.owners"):
+    with pytest.raises(InvalidOption, match=r"prune\.owners"):
         prune_from({"owners": [pattern], "names": ["*"]})
