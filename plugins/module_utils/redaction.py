@@ -10,8 +10,11 @@ import html
 import json
 import re
 import threading
-from bisect import insort
+from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MASK = "********"
 #: Shorter ones are only masked as whole words: replacing every "a" would garble a text without hiding anything.
@@ -72,11 +75,17 @@ def disguises(secret: str) -> set[str]:
 
 
 class Redactor:
-    """Knows the secrets of this run and takes them out of texts that leave it."""
+    """Knows the secrets of this run and takes them out of texts that leave it.
+
+    There may be thousands of them, and every request has a text to be cleaned: so what a text costs depends on its own
+    length alone.
+    """
 
     def __init__(self) -> None:
-        #: the longest first, or what is inside another one would spoil it
-        self._forms: list[str] = []
+        self._forms: set[str] = set()
+        #: how long the forms are that begin like this, the longest first
+        self._lengths: dict[str, tuple[int, ...]] = {}
+        self._short: tuple[str, ...] = ()
         self._learning = threading.Lock()
 
     def learn(self, *secrets: str | Secret | None) -> None:
@@ -88,8 +97,15 @@ class Redactor:
 
     def _add(self, forms: set[str]) -> None:
         with self._learning:
-            for form in forms.difference(self._forms):
-                insort(self._forms, form, key=lambda known: -len(known))
+            for form in forms:
+                if len(form) < _FREE_STANDING:
+                    self._short = tuple(sorted({*self._short, form}, key=len, reverse=True))
+                    continue
+                self._forms.add(form)
+                start = form[:_FREE_STANDING]
+                known = self._lengths.get(start, ())
+                if len(form) not in known:
+                    self._lengths[start] = tuple(sorted((*known, len(form)), reverse=True))
 
     def clean(self, text: str) -> str:
         """The text with every known secret masked and control characters made visible."""
@@ -101,12 +117,33 @@ class Redactor:
 
     def mask(self, text: str) -> str:
         """The text with every known secret masked."""
-        for form in tuple(self._forms):
-            if len(form) >= _FREE_STANDING:
-                text = text.replace(form, MASK)
-            elif form in text:
+        pieces, done = [], 0
+        for start, end in self._places(text):
+            pieces += [text[done:start], MASK]
+            done = end
+        text = "".join([*pieces, text[done:]])
+        for form in self._short:
+            if form in text:
                 text = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", MASK, text)
         return text
+
+    def _places(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where secrets are; of two that overlap both go, or the end of one would show."""
+        found: tuple[int, int] | None = None
+        for start in range(len(text) - _FREE_STANDING + 1):
+            lengths = self._lengths.get(text[start : start + _FREE_STANDING], ())
+            length = next((each for each in lengths if text[start : start + each] in self._forms), None)
+            if length is None:
+                continue
+            end = start + length
+            if found is not None and start < found[1]:
+                found = (found[0], max(found[1], end))
+                continue
+            if found is not None:
+                yield found
+            found = (start, end)
+        if found is not None:
+            yield found
 
 
 def printable(text: str) -> str:

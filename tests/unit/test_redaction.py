@@ -196,3 +196,29 @@ def test_secrets_compare_by_value() -> None:
 def test_a_secret_survives_a_copy() -> None:
     """What carries it may be copied; that is no leak."""
     assert pickle.loads(pickle.dumps(Secret("a"))) == Secret("a")
+
+
+def test_secrets_that_overlap_are_masked_to_the_end_of_both() -> None:
+    redactor = Redactor()
+    redactor.learn("abcdefgh-1234", "1234-ijklmnop-5678")
+    assert redactor.mask("<abcdefgh-1234-ijklmnop-5678>") == f"<{MASK}>"
+    assert redactor.mask("abcdefgh-1234abcdefgh-1234") == MASK * 2
+
+
+def test_what_a_text_costs_does_not_grow_with_the_secrets_that_are_known() -> None:
+    """Each of thousands of requests has one; counted in look-ups, not in seconds."""
+
+    class Counting(set[str]):
+        looked = 0
+
+        def __contains__(self, form: object) -> bool:
+            self.looked += 1
+            return super().__contains__(form)
+
+    redactor = Redactor()
+    for number in range(3000):
+        redactor.learn(f"glpat-of-the-company-{number:04}-and-more")
+    counting = redactor._forms = Counting(redactor._forms)
+    text = f"{'POST /projects/7 ' * 10}glpat-of-the-company-2999-and-more"
+    assert redactor.mask(text) == f"{'POST /projects/7 ' * 10}{MASK}"
+    assert counting.looked <= len(text)
