@@ -7,6 +7,7 @@ Runs real playbooks against the GitLab stand-in. The interpreter that Ansible is
 the module's process, notes its peak memory and its time, and hands its output on.
 
 Usage: tools/run python tests/benchmarks/token_info_memory.py
+TEST_ANSIBLE_PLAYBOOK chooses the ansible-playbook of another ansible-core.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ class Bench:
         count_file = self.folder / "count.json"
         variables = {"url": self.server.url, "auth_token": fixtures.ROOT_TOKEN, "owner": {"user": user}, **more}
         (self.folder / "variables.json").write_text(json.dumps({**variables, "count_file": str(count_file)}))
-        command = ["ansible-playbook", "-i", "inventory.ini", "-e", "@variables.json", "playbook.yml"]
+        program = os.environ.get("TEST_ANSIBLE_PLAYBOOK", "ansible-playbook")
+        command = [program, "-i", "inventory.ini", "-e", "@variables.json", "playbook.yml"]
         started = time.monotonic()
         done = subprocess.run(
             command,
