@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,15 +17,21 @@ PROGRESS = "TOKENSMITH_PROGRESS"
 
 
 def teller(environ: Mapping[str, str]) -> Callable[[int, int], None]:
-    """What to call with how many of how many are done. Progress is a courtesy: trouble with the file is not told."""
+    """What to call with how many of how many are done, first with none. Trouble with the file is not told: it is a courtesy.
+
+    The file then has `done total seconds`, counted from that first call.
+    """
     path = environ.get(PROGRESS)
     if not path or not os.path.isfile(path) or os.path.islink(path):
         return lambda done, total: None
+    began = 0.0
 
     def tell(done: int, total: int) -> None:
+        nonlocal began
+        began = time.monotonic() if done == 0 else began
         try:
             with open(path, "r+", encoding="ascii") as file:
-                file.write(f"{done} {total}\n")
+                file.write(f"{done} {total} {time.monotonic() - began:.1f}\n")
         except OSError:
             return
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from ansible import constants as C
@@ -46,21 +45,20 @@ class ShownProgress:
         os.unlink(self._path)
 
     def _watch(self) -> None:
-        began = time.monotonic()
         told = 0
         while not self._over.wait(_EVERY):
-            done, total = self._read()
-            if done > told:
+            done, total, seconds = self._read()
+            if done > told and seconds > 0:
                 told = done
-                display.display(progress_line(done, total, time.monotonic() - began))
+                display.display(progress_line(done, total, seconds))
 
-    def _read(self) -> tuple[int, int]:
+    def _read(self) -> tuple[int, int, float]:
         try:
             with open(self._path, encoding="ascii") as file:
-                done, total = file.read().split()
-            return int(done), int(total)
+                done, total, seconds = file.readline().split()
+            return int(done), int(total), float(seconds)
         except (OSError, ValueError):
-            return 0, 0
+            return 0, 0, 0.0
 
 
 def progress_line(done: int, total: int, seconds: float) -> str:
