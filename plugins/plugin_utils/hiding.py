@@ -79,6 +79,9 @@ class HidingAction(ActionBase):
             # The second is what hides the sum of a loop on ansible-core 2.16 to 2.18.
             answer["_ansible_no_log"] = True
             self._task.no_log = True
+            # From 2.19 on a list `results` is taken for that of a loop, whose items are hidden one by one or not at all.
+            for item in answer.get("results") or ():
+                item["_ansible_no_log"] = True
             prepared = (answer.get("diff") or {}).get("prepared")
             if prepared and self._task.diff:
                 # The callback hides the diff with the rest; the plan has no secret in it.
@@ -123,12 +126,26 @@ class HidingAction(ActionBase):
         """An owner that was written down and then omitted must not become the caller."""
         source = getattr(self._task, "_ds", None)
         written = source.get(self._task.action) if isinstance(source, dict) else None
-        for name in ("owner", "owners"):
-            if isinstance(written, dict) and name in written and self._task.args.get(name) is None:
-                raise AnsibleActionFail(
-                    f"{name}: it is there but came out empty (an omitted or undefined value?). Give an owner, or leave {name} "
-                    "out for the caller's own tokens."
-                )
+        if not isinstance(written, dict):
+            written = {}
+        _refuse_vanished(written, self._task.args, "")
+        if isinstance(written.get("defaults"), dict):
+            _refuse_vanished(written["defaults"], self._task.args.get("defaults"), "defaults.")
+        entries = self._task.args.get("tokens")
+        sources = written.get("tokens")
+        for place, entry in enumerate(entries if isinstance(entries, list) else ()):
+            source = sources[place] if isinstance(sources, list) and len(sources) == len(entries) else entry
+            _refuse_vanished(source, entry, f"tokens[{place}].")
+
+
+def _refuse_vanished(written: Any, given: Any, place: str) -> None:
+    """Refuse options whose owner was there when they were written and is empty now."""
+    for name in ("owner", "owners"):
+        if isinstance(written, dict) and name in written and (given or {}).get(name) is None:
+            raise AnsibleActionFail(
+                f"{place}{name}: it is there but came out empty (an omitted or undefined value?). Give an owner, or leave "
+                f"{name} out for the caller's own tokens."
+            )
 
 
 def holds_secret(value: Any) -> bool:
