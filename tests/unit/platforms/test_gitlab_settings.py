@@ -415,6 +415,16 @@ def test_many_owners_are_read_by_the_page(server: StandIn) -> None:
     assert len(server.requests()) == 3 + 20 + 3
 
 
+def test_the_page_by_page_reading_is_not_repeated_for_those_whom_it_lacks(server: StandIn) -> None:
+    users = [{"username": f"u{number:02}"} for number in range(25)]
+    server.seed({"users": users, "tokens": [{"user": each["username"], "name": "mass"} for each in users]})
+    server.fault("status", path="/users$", status=200, body="[]", times=None, **JSON)
+    server.clear_requests()
+    found = list(connect(server).every_token(lambda token: token.name == "mass"))
+    assert [owner.name for owner, _token in found] == [each["username"] for each in users]
+    assert len(server.requests()) == 1 + 25 + 1
+
+
 def test_an_owner_that_is_gone_is_called_by_its_id(server: StandIn) -> None:
     server.fault("status", path="/users/5$", status=404, body='{"message":"404 User Not Found"}', times=None, **JSON)
     found = list(connect(server).every_token(lambda token: token.name == "shell"))
