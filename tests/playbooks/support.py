@@ -211,7 +211,7 @@ class Scene:
             "tasks": tasks,
         }
         vault: dict[str, str] = {}
-        text = yaml.safe_dump([_without_secrets(play, vault)], sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump([without_secrets(play, vault)], sort_keys=False, allow_unicode=True)
         return self._run(
             text, *args, env={**self.environment, **(env or {})}, extra_vars={"vault": vault, **(extra_vars or {})}
         )
@@ -229,12 +229,12 @@ class Scene:
         return {"stand_in": {"url": self.server.url, **args}, "check_mode": False, "diff": False, "no_log": True}
 
 
-def _without_secrets(value: Any, vault: dict[str, str]) -> Any:
+def without_secrets(value: Any, vault: dict[str, str]) -> Any:
     """A play with variables in the place of credentials, as everybody has them: Ansible quotes a play's lines."""
     if isinstance(value, Mapping):
-        return {name: _without_secrets(item, vault) for name, item in value.items()}
+        return {name: without_secrets(item, vault) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_secrets(item, vault) for item in value]
+        return [without_secrets(item, vault) for item in value]
     if isinstance(value, str) and value.startswith(("glpat-", "oauth-", "grl_", "standin-")):
         name = f"credential_{len(vault)}"
         vault[name] = value
