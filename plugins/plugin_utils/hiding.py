@@ -24,6 +24,7 @@ display = Display()
 _SIGNS_OF_LIFE = frozenset({"action", "msg", "tokens", "results", "settings"})
 _ALLOW_DEBUG = "TOKENSMITH_ALLOW_DEBUG"
 _TASK_TIMEOUT = "TOKENSMITH_TASK_TIMEOUT"
+_OUR_GROUPS = "group/tokensmith.access."
 
 
 class HidingAction(ActionBase):
@@ -124,18 +125,33 @@ class HidingAction(ActionBase):
 
     def _refuse_vanished_owner(self) -> None:
         """An owner that was written down and then omitted must not become the caller."""
-        source = getattr(self._task, "_ds", None)
-        written = source.get(self._task.action) if isinstance(source, dict) else None
-        if not isinstance(written, dict):
-            written = {}
+        written = self._written()
         _refuse_vanished(written, self._task.args, "")
         if isinstance(written.get("defaults"), dict):
             _refuse_vanished(written["defaults"], self._task.args.get("defaults"), "defaults.")
-        entries = self._task.args.get("tokens")
+        given = self._task.args.get("tokens")
+        entries = given if isinstance(given, list) else []
         sources = written.get("tokens")
-        for place, entry in enumerate(entries if isinstance(entries, list) else ()):
+        for place, entry in enumerate(entries):
             source = sources[place] if isinstance(sources, list) and len(sources) == len(entries) else entry
             _refuse_vanished(source, entry, f"tokens[{place}].")
+
+    def _written(self) -> dict[str, Any]:
+        """The options as they are written down, in any of the ways to write a task, and in its module defaults."""
+        names = {self._task.action, self._task.action.rpartition(".")[2], getattr(self._task, "resolved_action", None)}
+        found: list[Any] = []
+        for defaults in self._task.module_defaults or []:
+            if isinstance(defaults, dict):
+                ours = [key for key in defaults if key in names or str(key).startswith(_OUR_GROUPS)]
+                found += [defaults[key] for key in ours]
+        task = getattr(self._task, "_ds", None)
+        if isinstance(task, dict):
+            found += [task.get(key) for key in ("action", "local_action", "args", *sorted(filter(None, names)))]
+        # A variable instead of options: what came of it is all there is to be seen.
+        written = dict(self._task.args)
+        for each in found:
+            written |= each if isinstance(each, dict) else {}
+        return written
 
 
 def _refuse_vanished(written: Any, given: Any, place: str) -> None:
