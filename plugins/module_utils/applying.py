@@ -68,16 +68,25 @@ class Deadline:
     """When the task that this run belongs to is over, and whether somebody told it to stop.
 
     The task may take `seconds`, of which `left` are left (all, if not given); None for no limit. A mint needs `margin`
-    seconds: nobody would receive its secret later.
+    seconds: nobody would receive its secret later. `abandoned` tells whether nobody waits for the result any more.
     """
 
-    def __init__(self, seconds: float | None, margin: float, left: float | None = None) -> None:
+    def __init__(
+        self,
+        seconds: float | None,
+        margin: float,
+        left: float | None = None,
+        abandoned: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._abandoned = abandoned
         self._seconds = seconds
         self._margin = margin
         self._end = None if seconds is None else time.monotonic() + (seconds if left is None else min(left, seconds))
         self.stopped_by: str | None = None
 
     def check_stopped(self) -> None:
+        if self.stopped_by is None and self._abandoned():
+            self.stopped_by = "nobody waits for its result any more"
         if self.stopped_by is not None:
             raise OutOfTime(f"The run was told to stop ({self.stopped_by}).")
 

@@ -9,6 +9,7 @@ import ctypes
 import functools
 import os
 import resource
+import select
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -129,9 +130,21 @@ def _lock(platform: Platform, environ: Mapping[str, str]) -> NodeLock:
 def _deadline(platform: Platform, environ: Mapping[str, str]) -> applying.Deadline:
     seconds, _unused, end = environ.get(TASK_TIMEOUT, "").partition("@")
     if not seconds:
-        return applying.Deadline(None, margin=platform.connection.timeout)
+        return applying.Deadline(None, margin=platform.connection.timeout, abandoned=_nobody_reads)
     # By the clock, and not only by the module's own count: it may have begun long after its task.
-    return applying.Deadline(float(seconds), margin=platform.connection.timeout, left=float(end) - time.time())
+    return applying.Deadline(
+        float(seconds),
+        margin=platform.connection.timeout,
+        left=float(end) - time.time(),
+        abandoned=_nobody_reads,
+    )
+
+
+def _nobody_reads() -> bool:
+    """Whether the other end of our output is closed: Ansible was ended, and did not end us."""
+    output = select.poll()
+    output.register(1, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _descriptor, event in output.poll(0))
 
 
 def _plan_shown(module: AnsibleModule, platform: Platform, lines: list[rendering.PlanLine]) -> dict[str, str]:

@@ -209,7 +209,7 @@ def test_prune_revokes_what_nobody_declared_and_nothing_else(scene: Scene) -> No
         again=task(*wanted, prune=prune),
     )
     assert story["planned"]["summary"] == {"create": 2, "revoke": 2}
-    assert "  - revoke  project platform/app       ci-old  " in story["planned"]["diff"]["prepared"]
+    assert "  - revoke  project platform/app        ci-old  " in story["planned"]["diff"]["prepared"]
     assert "undeclared (id " in story["planned"]["diff"]["prepared"]
     assert [(each["name"], each["reasons"]) for each in story["done"]["results"][2:]] == [
         ("ci-old", ["undeclared"])
@@ -246,7 +246,7 @@ def test_the_approved_plan_and_nothing_else(scene: Scene) -> None:
     }
     run = scene.run([plan, keep, apply, other])
     assert run.rc == 2, run.output
-    assert "changed=2" in run.stdout
+    assert "ok=3    changed=3 " in run.stdout
     assert "the world has changed since the plan was made" in run.output
     assert "no longer: create project platform/app 'token-00' (read_api)" in run.output
     assert "now: create group platform 'more' (read_api)" in run.output
@@ -395,7 +395,7 @@ def settled(scene: Scene, count: int, patience: float = 30) -> list[dict[str, An
 
 @pytest.mark.parametrize("whom", ["ansible-playbook", "everybody"])
 def test_ctrl_c_leaves_a_consistent_state(scene: Scene, tmp_path: Path, whom: str) -> None:
-    """A terminal sends the signal to everybody; a CI runner often to ansible-playbook alone."""
+    """A terminal sends the signal to everybody; a CI runner often to ansible-playbook alone, which does not pass it on."""
     store = {"type": "directory", "path": str(tmp_path / "secrets"), "key": "{name}"}
     options = {"tokens": many(40), "defaults": DEFAULTS, "store": store, "parallelism": 2}
     scene.server.control("PUT", "/latency", {"seconds": 0.1})

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.tokensmith.access.plugins.module_utils import applying, results
+from ansible_collections.tokensmith.access.plugins.module_utils import applying, results, running
 from ansible_collections.tokensmith.access.plugins.module_utils.bulk import TooManyRevocations
 from ansible_collections.tokensmith.access.plugins.module_utils.effects import Undelivered
 from ansible_collections.tokensmith.access.plugins.module_utils.errors import Busy, InvalidOption, StoreError
@@ -225,6 +226,31 @@ def test_a_run_that_is_told_to_stop_begins_nothing_more(world: World) -> None:
     assert "was revoked" in str(book.entries[1].error)
     assert [token.name for token in world.minted()] == ["first", "second"]
     assert not world.live("second", owner(1))
+
+
+def test_a_run_whose_result_nobody_waits_for_stops_too(world: World) -> None:
+    """Ansible may be ended without a word to the module; what is minted then would be lost."""
+    closed: list[bool] = []
+    world.before_create = lambda name: closed.append(name == "second")
+    deadline = applying.Deadline(None, margin=0, abandoned=lambda: any(closed))
+    book = run(world, [wish("first"), wish("second"), wish("third")], deadline=deadline, parallelism=1)
+    assert told(book) == [("first", "create"), ("second", "OutOfTime"), ("third", "OutOfTime")]
+    assert not world.live("second", owner(1))
+
+
+def test_an_output_that_nobody_reads_is_noticed() -> None:
+    reading, writing = os.pipe()
+    before = os.dup(1)
+    try:
+        os.dup2(writing, 1)
+        read = running._nobody_reads()
+        os.close(reading)
+        unread = running._nobody_reads()
+    finally:
+        os.dup2(before, 1)
+        os.close(before)
+        os.close(writing)
+    assert (read, unread) == (False, True)
 
 
 def test_a_run_that_is_told_to_stop_while_it_reads_writes_nothing(world: World) -> None:
