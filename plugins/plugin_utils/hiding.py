@@ -76,17 +76,19 @@ class HidingAction(ActionBase):
         answer.pop("invocation", None)
         if "module_stdout" in answer or "module_stderr" in answer or not _SIGNS_OF_LIFE & answer.keys():
             return self._broken(answer)
-        if holds_secret(answer):
+        hidden = holds_secret(answer)
+        prepared = (answer.get("diff") or {}).get("prepared")
+        # What is hidden is hidden with its diff, and in a loop callbacks look for diffs inside `results`: the plan, which
+        # has no secret in it, would not be seen.
+        if prepared and self._task.diff and (hidden or (self._task.loop and "results" in answer)):
+            display.display(prepared)
+        if hidden:
             # The second is what hides the sum of a loop on ansible-core 2.16 to 2.18.
             answer["_ansible_no_log"] = True
             self._task.no_log = True
             # From 2.19 on a list `results` is taken for that of a loop, whose items are hidden one by one or not at all.
             for item in answer.get("results") or ():
                 item["_ansible_no_log"] = True
-            prepared = (answer.get("diff") or {}).get("prepared")
-            if prepared and self._task.diff:
-                # The callback hides the diff with the rest; the plan has no secret in it.
-                display.display(prepared)
         return answer
 
     def _broken(self, answer: dict[str, Any]) -> dict[str, Any]:
