@@ -63,8 +63,8 @@ docs: setup ## The plugins' documentation and the changelog
 licences: setup ## Every file says whose it is and under which licence
 	@$(run) reuse lint --lines
 
-unit: setup ## Tests of the plugins and of the stand-in servers
-	@$(call pytest,tests/unit tests/stand_in_tests --ignore=tests/stand_in_tests/community_general)
+unit: setup ## Tests of the plugins, in memory and on loopback, and of the stand-in servers
+	@$(call pytest,tests/unit tests/simulation tests/stand_in_tests --ignore=tests/stand_in_tests/community_general)
 
 playbooks: setup ## Tests through the real ansible-playbook
 	@$(call pytest,tests/playbooks)
