@@ -79,7 +79,7 @@ class Account:
     """What a store's record accounts for: the current token, and predecessors with the date from which each may go."""
 
     current: str | None = None
-    retiring: Mapping[str, datetime] = field(default_factory=dict)
+    retiring: Mapping[str, datetime | None] = field(default_factory=dict)
     #: False where the store surprised: then predecessors wait for the next run
     may_retire: bool = True
 

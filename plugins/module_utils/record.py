@@ -69,19 +69,44 @@ class Record:
     current: Known | None = None
     minted: Known | None = None
     window: Window | None = None
-    #: ids of predecessors, and from when on each may go
-    retiring: tuple[tuple[str, datetime], ...] = ()
+    #: ids of predecessors, and from when on each may go; None: its date is set when the mint under way is settled
+    retiring: tuple[tuple[str, datetime | None], ...] = ()
 
     def retire_later(self, ids: Iterable[str], after: datetime) -> Record:
         """With these to be retired too; of two dates the later one counts."""
         dates = dict(self.retiring)
         for token_id in ids:
-            dates[token_id] = max(after, dates.get(token_id, after))
+            dates[token_id] = max(after, dates.get(token_id) or after)
         return replace(self, retiring=tuple(sorted(dates.items())))
+
+    def giving_way(self, ids: Iterable[str]) -> Record:
+        """With these to be retired once there is a successor: whoever settles its mint has to know them (rows 8, 14)."""
+        current = self.current.id if self.current is not None else None
+        dates: dict[str, datetime | None] = dict.fromkeys(token_id for token_id in ids if token_id != current)
+        return replace(self, retiring=tuple(sorted({**dates, **dict(self.retiring)}.items())))
+
+    def succeeded_by(self, token_id: str, after: datetime) -> Record:
+        """With what was current, and what was to give way, to be retired from `after` on (row 14)."""
+        before = [each for each, date in self.retiring if date is None]
+        if self.current is not None:
+            before.append(self.current.id)
+        return self.retire_later(before, after).without(token_id)
+
+    def closed(self) -> Record:
+        """With nothing of a mint under way (row 20)."""
+        retiring = tuple(each for each in self.retiring if each[1] is not None)
+        return replace(self, window=None, minted=None, retiring=retiring)
 
     def without(self, token_id: str) -> Record:
         """No longer to be retired: it is gone, or it is the current one."""
         return replace(self, retiring=tuple(each for each in self.retiring if each[0] != token_id))
+
+    def without_gone(self, tokens: Iterable[Token], now: datetime) -> Record:
+        """Without predecessors that were due and are no more. One that is not due yet may only be missing from a list."""
+        live = {token.id for token in tokens if token.live(now)}
+        return replace(
+            self, retiring=tuple(each for each in self.retiring if each[0] in live or each[1] is None or each[1] > now)
+        )
 
     def orphans(self, tokens: Iterable[Token], now: datetime, *, spare: frozenset[str]) -> tuple[Token, ...]:
         """What a mint of ours left behind (row 23); `spare` are ids that are accounted for in another way."""
@@ -118,7 +143,7 @@ class Record:
                     "known": sorted(self.window.known),
                     "until": _date_to_json(self.window.end),
                 },
-                "retiring": [{"id": token_id, "after": after.isoformat()} for token_id, after in self.retiring],
+                "retiring": [{"id": token_id, "after": _date_to_json(after)} for token_id, after in self.retiring],
             },
             ensure_ascii=False,
         )
@@ -139,7 +164,9 @@ def parse_record(text: str | None, place: Place) -> Record | None:
             current=_known(data["current"]),
             minted=_known(data["minted"]),
             window=_window(data["window"]),
-            retiring=tuple((each["id"], _date(each["after"])) for each in data["retiring"]),
+            retiring=tuple(
+                (each["id"], None if each["after"] is None else _date(each["after"])) for each in data["retiring"]
+            ),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ForeignRecord(
