@@ -87,7 +87,7 @@ class _Looks:
 def test_a_line_only_where_something_was_done_since_the_last_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(showing.C.config, "get_config_value", lambda name: str(tmp_path))
+    monkeypatch.setattr(showing.C, "DEFAULT_LOCAL_TMP", str(tmp_path), raising=False)
     lines: list[str] = []
     monkeypatch.setattr(showing.display, "display", lines.append)
     shown = showing.ShownProgress()
@@ -103,7 +103,7 @@ def test_a_line_only_where_something_was_done_since_the_last_one(
 
 
 def test_the_file_is_private_and_goes_with_the_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(showing.C.config, "get_config_value", lambda name: str(tmp_path))
+    monkeypatch.setattr(showing.C, "DEFAULT_LOCAL_TMP", str(tmp_path), raising=False)
     with showing.ShownProgress() as environment:
         (path,) = environment.values()
         assert environment.keys() == {writing.PROGRESS}
