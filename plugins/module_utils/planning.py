@@ -366,7 +366,7 @@ def _judge_mint(
 
 def _scene(wish: WantedToken, live: Sequence[Token], holding: Holding, terms: Terms, now: datetime) -> _Scene:
     if wish.id is not None:
-        return _scene_by_id(wish, live, holding)
+        return _scene_by_id(wish, live, holding, now)
     if holding.state == "proven":
         current = next(token for token in live if token.id == holding.token_id)
         return _scene_by_secret(wish, live, current, now)
@@ -375,14 +375,20 @@ def _scene(wish: WantedToken, live: Sequence[Token], holding: Holding, terms: Te
     return _scene_by_looks(wish, live, terms, now)
 
 
-def _scene_by_id(wish: WantedToken, live: Sequence[Token], holding: Holding) -> _Scene:
+def _scene_by_id(wish: WantedToken, live: Sequence[Token], holding: Holding, now: datetime) -> _Scene:
     current = next((token for token in live if token.id == wish.id), None)
     if current is None:
         found = f" Live ones of that name: {', '.join(map(describe, live))}." if live else ""
         raise InvalidOption("id", f"{wish.id} is no live token named {wish.name!r} of {wish.owner}.{found}")
     if holding.token_id is not None and holding.token_id != wish.id:
         raise InvalidOption("id", f"{wish.id} is given, but the secret is that of token {holding.token_id}.")
-    return _Scene(current=current, strangers=tuple(live[live.index(current) + 1 :]))
+    place = live.index(current)
+    older, newer = live[:place], tuple(live[place + 1 :])
+    if holding.state != "proven":
+        return _Scene(current=current, strangers=newer)
+    # Its secret was presented as well, as where a server cannot tell whose a secret is: it has taken over (row 34).
+    scene = _sorted_out(current, [Predecessor(each, _due(wish, each, current)) for each in older], now)
+    return _Scene(current=current, retire=scene.retire, later=scene.later, strangers=newer)
 
 
 def _scene_by_secret(wish: WantedToken, live: Sequence[Token], current: Token, now: datetime) -> _Scene:
@@ -445,7 +451,7 @@ def _scene_by_account(
     chosen = holding.token_id or wish.id or account.current
     current = next((token for token in live if token.id == chosen), None)
     if wish.id is not None and (current is None or current.id != wish.id):
-        return _scene_by_id(wish, live, holding)
+        return _scene_by_id(wish, live, holding, now)
     others = [token for token in live if token is not current]
     strangers = tuple(token for token in others if token.id not in account.retiring)
     if current is None and strangers:

@@ -114,7 +114,11 @@ class Fleet:
         return result
 
     def play(
-        self, *args: str, tasks: Mapping[str, list[Options]] | None = None, **steps: Step | Control
+        self,
+        *args: str,
+        tasks: Mapping[str, list[Options]] | None = None,
+        env: Mapping[str, str] | None = None,
+        **steps: Step | Control,
     ) -> dict[str, Outcome]:
         """Use the role several times in one run of ansible-playbook; a use that fails does not end it.
 
@@ -135,8 +139,8 @@ class Fleet:
         text = yaml.safe_dump(
             [without_secrets({"hosts": "localhost", "gather_facts": False, "tasks": play}, vault)], sort_keys=False
         )
-        environment = {"ANSIBLE_ACTION_PLUGINS": str(HELPERS / "action")}
-        result = self._run(text, "-vvv", *args, env=environment, extra_vars={"vault": vault})
+        environment = {"ANSIBLE_PIPELINING": "True", "ANSIBLE_ACTION_PLUGINS": str(HELPERS / "action")}
+        result = self._run(text, "-vvv", *args, env={**environment, **(env or {})}, extra_vars={"vault": vault})
         for server in self.servers:
             assert_no_leak(server, result.output)
         lines = notes.read_text(encoding="utf-8").splitlines() if notes.exists() else []

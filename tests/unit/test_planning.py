@@ -498,6 +498,17 @@ def test_an_id_that_is_not_live_is_an_error(state: str, tokens: list[Token]) -> 
     assert str(failure.value) == message
 
 
+def test_the_chosen_one_has_taken_over_once_its_secret_is_presented() -> None:
+    """Where a server cannot tell whose a secret is, its id has to be given with it. Newer ones stay unexplained."""
+    newest = token(3, DAY)
+    judgement = judge(wanted(id="2", secret=HELD, overlap=ZERO), [OLD, NEW, newest], proven(2))
+    assert (judgement.action, judgement.reasons, judgement.current) == ("retire", ("superseded",), NEW)
+    assert (ids(judgement.retire), ids(judgement.strangers)) == (["1"], ["3"])
+    judgement = judge(wanted(id="2", secret=HELD, overlap=Lifetime(30, "d")), [OLD, NEW], proven(2))
+    assert (judgement.action, ids(judgement.retire), list(later(judgement))) == ("unchanged", [], ["1"])
+    assert judge(wanted(id="2", secret=HELD, overlap=ZERO), [OLD, NEW], Holding("rejected")).retire == ()
+
+
 def test_an_id_beside_anothers_secret_is_an_error() -> None:
     with pytest.raises(InvalidOption, match=r"^id: 1 is given, but the secret is that of token 2\.$"):
         judge(wanted(id="1", secret=HELD), [OLD, NEW], proven(2))
