@@ -224,7 +224,8 @@ class Performer:
                 named.append(token)
             else:
                 others.add(token.id)
-        return Listing(tuple(named), self.platform.transport.now(), frozenset(others))
+        # The whole second: a token that is made within it may be dated with its beginning.
+        return Listing(tuple(named), self.platform.transport.now().replace(microsecond=0), frozenset(others))
 
     def create(self, spec: MintSpec, expires_at: datetime | None) -> Minted:
         return self.platform.create(self.owner, spec, expires_at)

@@ -83,6 +83,8 @@ class Manners:
     keeps_id: bool = False
     #: lists show dead tokens too
     shows_dead: bool = True
+    #: dates of creation have whole seconds
+    rounds_dates: bool = False
     #: lists have no date of creation
     hides_creation: bool = False
     #: verdict on every secret, whatever it is
@@ -108,8 +110,8 @@ class MemoryTransport:
         self.sent = 0
 
     def now(self) -> datetime:
-        # A Date header has whole seconds.
-        return self._clock().replace(microsecond=0)
+        # The last Date and the time since then, which come to about this.
+        return self._clock()
 
 
 class MemoryPlatform(Platform):
@@ -134,6 +136,8 @@ class MemoryPlatform(Platform):
         self.accidents: dict[str, deque[str | None]] = {}
         self.calls: list[str] = []
         self.revoked: list[str] = []
+        #: tokens that others make while the next mint is under way: what `add` takes
+        self.meanwhile: list[dict[str, Any]] = []
         self._pending: list[tuple[int, Owner, MintSpec, datetime | None]] = []
         self._ids = 100
         super().__init__(MemoryTransport(lambda: self.clock), Connection(url="https://memory.example.com"))
@@ -211,6 +215,8 @@ class MemoryPlatform(Platform):
 
     def create(self, owner: Owner, spec: MintSpec, expires_at: datetime | None) -> Minted:
         accident = self._begin("create")
+        while self.meanwhile:
+            self.add(**self.meanwhile.pop())
         return self._mint(accident, owner, spec, expires_at)
 
     def rotate(self, owner: Owner, token: Token, spec: MintSpec, expires_at: datetime | None, *, own: bool) -> Minted:
@@ -309,7 +315,7 @@ class MemoryPlatform(Platform):
             projects=spec.projects,
             all_projects=spec.all_projects,
             description=spec.description,
-            created_at=self.clock,
+            created_at=self.clock.replace(microsecond=0) if self.manners.rounds_dates else self.clock,
             expires_at=self._end_kept(expires_at),
         )
         self.rows.append(Row(token, owner.key, f"memory-secret-{self._ids}-of-{token.id}", minted=True))

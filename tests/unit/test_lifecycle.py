@@ -274,6 +274,14 @@ def test_a_lost_mint_is_looked_for_ended_and_sent_once_more(world: MemoryPlatfor
     assert world.calls[3:] == sent
 
 
+def test_a_lost_mint_is_found_where_dates_have_whole_seconds(world: MemoryPlatform) -> None:
+    world.manners.rounds_dates = True
+    world.tick = timedelta(milliseconds=150)
+    world.befall("create", "after")
+    outcome = live(world, first())
+    assert [token.id for token in world.live()] == [outcome.token and outcome.token.id]
+
+
 def test_a_mint_that_is_lost_twice_is_ended_and_not_sent_a_third_time(world: MemoryPlatform) -> None:
     world.befall("create", "after", "after")
     with pytest.raises(AnswerLost) as failure:

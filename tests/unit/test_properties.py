@@ -37,7 +37,7 @@ from unit.memory_platform import (
 )
 
 MINUTE = timedelta(minutes=1)
-AGES = (1 * MINUTE, 5 * MINUTE, 16 * MINUTE, 60 * MINUTE, 1 * DAY, 2 * DAY, 10 * DAY, 40 * DAY)
+AGES = (0 * MINUTE, 1 * MINUTE, 5 * MINUTE, 16 * MINUTE, 60 * MINUTE, 1 * DAY, 2 * DAY, 10 * DAY, 40 * DAY)
 PERMISSIONS = st.sampled_from([frozenset(letters) for letters in ("a", "b", "ab", "bc", "abc")])
 LIFETIMES = {
     text: Expiry(after=parse_lifetime("expires_in", text, never=True)) for text in ("3d", "2w", "1mo", "1y", "never")
@@ -185,6 +185,35 @@ def minting(
     )
 
 
+#: Tokens that look very much like one that was just minted.
+STRANGERS = st.builds(
+    there,
+    name=st.sampled_from(("deploy", "deploy", "other")),
+    age=st.sampled_from((0 * MINUTE, 0 * MINUTE, 1 * MINUTE)),
+    used=st.sampled_from((None, 0.0)),
+    owner=st.sampled_from((OWNER, OWNER, CALLER)),
+    revoked=st.just(False),
+    permissions=st.sampled_from((frozenset("abc"), frozenset("a"))),
+)
+
+
+def retiring() -> st.SearchStrategy[Scene]:
+    """Scenes with nothing to mint and something to retire, many of them."""
+    return st.builds(
+        lambda scene, kept: replace(scene, options={**scene.options, **kept}, chosen=None),
+        scenes(states=("present",)),
+        st.fixed_dictionaries(
+            {
+                "permissions": st.sampled_from((None, None, frozenset("a"))),
+                "expiry": st.none(),
+                "rotate_before": st.none(),
+                "description": st.none(),
+                "duplicates": st.sampled_from(("fail", "keep_newest", "keep_newest")),
+            }
+        ),
+    )
+
+
 def note(outcome: Outcome | TokensmithError) -> None:
     """For hypothesis' statistics: what the examples came to, so that one sees that all is reached."""
     event(type(outcome).__name__ if isinstance(outcome, TokensmithError) else outcome.action)
@@ -264,7 +293,7 @@ def test_check_mode_says_what_a_run_then_does(scene: Scene) -> None:
 # --- what may be revoked ----------------------------------------------------------------------------------------------
 
 
-@given(scenes())
+@given(scenes() | retiring())
 def test_nothing_is_revoked_that_is_not_explained(scene: Scene) -> None:
     world, wish = scene.build()
     there = {row.token.id: row for row in world.rows}
@@ -372,6 +401,41 @@ def test_a_run_that_fails_at_any_step_leaves_no_live_token_without_its_secret(sc
             assert not left, f"{when} {at} (step {step}) left {left}: {outcome!r}"
             if isinstance(outcome, TokensmithError) and wish.state != "absent" and alive:
                 assert world.live(), f"{when} {at} (step {step}): the last live token is gone: {outcome!r}"
+
+
+@given(
+    minting(held=(None,)),
+    st.lists(STRANGERS, max_size=2),
+    st.lists(STRANGERS, min_size=1, max_size=3),
+    st.sampled_from(("before", "after", "after, id")),
+)
+def test_a_lost_answer_costs_nobody_elses_token(
+    scene: Scene, before: list[dict[str, Any]], meanwhile: list[dict[str, Any]], accident: str
+) -> None:
+    """Tokens that others make meanwhile, unless one looks like ours and was never used (row 23)."""
+    world, wish = scene.build()
+    wish = wish.with_values(rotation="successor", overlap=parse_lifetime("overlap", "1d"))
+    for stranger in before:
+        world.add(**stranger)
+    world.meanwhile = list(meanwhile)
+    world.befall("create", accident)
+    there = ids(row.token for row in world.rows)
+
+    outcome = attempt(world, wish)
+
+    if "create" not in world.calls:
+        return
+    assert orphans(world, outcome) == set()
+    asked = max((token for token in world.minted()), key=lambda token: int(token.id)).permissions
+    for token_id in world.revoked:
+        row = world.row(token_id)
+        assert token_id not in there
+        assert row.minted or (
+            (row.owner, row.token.name) == (OWNER.key, "deploy")
+            and row.token.last_used_at is None
+            and row.token.created_at == world.clock
+            and row.token.permissions >= asked
+        )
 
 
 TICKS = st.sampled_from((timedelta(0), timedelta(milliseconds=300), timedelta(seconds=40)))
