@@ -389,7 +389,7 @@ def settled(scene: Scene, count: int, patience: float = 30) -> list[dict[str, An
         if now == before:
             break
         before = now
-        time.sleep(1)
+        time.sleep(2)
     return [each for each in scene.server.state()["tokens"] if each["name"].startswith("token-") and each["active"]]
 
 
@@ -398,7 +398,8 @@ def test_ctrl_c_leaves_a_consistent_state(scene: Scene, tmp_path: Path, whom: st
     """A terminal sends the signal to everybody; a CI runner often to ansible-playbook alone, which does not pass it on."""
     store = {"type": "directory", "path": str(tmp_path / "secrets"), "key": "{name}"}
     options = {"tokens": many(40), "defaults": DEFAULTS, "store": store, "parallelism": 2}
-    scene.server.control("PUT", "/latency", {"seconds": 0.1})
+    # What is left would take far longer than Ansible takes to end.
+    scene.server.control("PUT", "/latency", {"seconds": 0.5})
     running = Running(scene, [{MODULE: options}])
     running.until(6)
     if whom == "everybody":
