@@ -28,7 +28,7 @@ class ShownProgress:
     """While it is open, lines such as `120 of 1,000 tokens done, 24/s, about 37 s left`."""
 
     def __init__(self) -> None:
-        handle, self._path = tempfile.mkstemp(prefix="progress-", dir=C.DEFAULT_LOCAL_TMP)
+        handle, self._path = tempfile.mkstemp(prefix="progress-", dir=C.DEFAULT_LOCAL_TMP)  # type: ignore[attr-defined]
         os.close(handle)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
