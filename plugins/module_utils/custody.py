@@ -57,14 +57,14 @@ def keep(wish: WantedToken, owner: Owner, terms: Terms, place: Place) -> Steps[O
         return (yield from make_absent(wish, owner, listing, held, terms, place))
     held = yield from _finish_what_died(wish, held, listing, terms, place)
     held, proof, listing = yield from prove(wish, owner, held, listing, terms, place)
-    child = _child_to_rotate(wish, held, proof, listing)
-    held, listing = yield from _end_orphans(held, listing, (proof.holding.token_id, child), place)
+    held = _adopt_child(wish, held, proof, listing)
+    held, listing = yield from _end_orphans(held, listing, proof, place)
     held = _forget(held, listing)
     if held.dirty:
         # Also where what follows is refused: windows have to close, whatever else is in the way.
         yield from save(held.record, place)
     account = Account(
-        current=child or (held.record.current.id if held.record.current else None),
+        current=held.record.current.id if held.record.current else None,
         retiring=dict(held.record.retiring),
         may_retire=proof.may_retire,
     )
@@ -250,21 +250,24 @@ def _adopt(
 # --- orphans, windows, predecessors -----------------------------------------------------------------------------------------
 
 
-def _child_to_rotate(wish: WantedToken, held: Held, proof: Proof, listing: Listing) -> str | None:
-    """Row 36: what a rotation in place made whose answer nobody got. To rotate it again keeps the family and its user."""
-    current = held.record.current
-    before = None if current is None else find(listing, current.id)
+def _adopt_child(wish: WantedToken, held: Held, proof: Proof, listing: Listing) -> Held:
+    """Row 36: what a rotation in place made, whose answer nobody got, is current. To rotate it keeps its family and user."""
+    record = held.record
+    before = None if record.current is None else find(listing, record.current.id)
     if wish.rotation != "in_place" or proof.holding.state != "rejected" or (before and before.live(listing.at)):
-        return None
-    children = held.record.orphans(listing.tokens, listing.at, spare=frozenset())
-    return children[0].id if len(children) == 1 else None
+        return held
+    children = record.orphans(listing.tokens, listing.at, spare=frozenset())
+    if len(children) != 1:
+        return held
+    nobodys = Known(children[0].id, "", children[0].updated_at)
+    minted = record.minted if record.minted and record.minted.id == nobodys.id else None
+    return held.noting(replace(record, current=minted or nobodys))
 
 
-def _end_orphans(
-    held: Held, listing: Listing, spare: tuple[str | None, ...], place: Place
-) -> Steps[tuple[Held, Listing]]:
+def _end_orphans(held: Held, listing: Listing, proof: Proof, place: Place) -> Steps[tuple[Held, Listing]]:
     """Row 23: what a mint of ours left behind, and nothing else."""
-    orphans = held.record.orphans(listing.tokens, listing.at, spare=frozenset(filter(None, spare)))
+    spare = frozenset({proof.holding.token_id} if proof.holding.token_id else ())
+    orphans = held.record.orphans(listing.tokens, listing.at, spare=spare)
     ended = {token.id for token in orphans}
     minted = held.record.minted
     if minted is not None and minted.id in ended:

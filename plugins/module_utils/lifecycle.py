@@ -216,13 +216,15 @@ def _after_a_lost_answer(
 def _candidates(listing: Listing, lost: AnswerLost, known: set[str], spec: MintSpec) -> Steps[list[Token]]:
     """What the lost mint may have made: new since the listing, as asked, and never used (row 23)."""
     now: Listing = yield Look()
+    # To the second: some servers show no more of when a token was made.
+    since = listing.at.replace(microsecond=0)
     return [
         token
         for token in now.tokens
         if token.id not in known
         and token.live(now.at)
         and token.last_used_at is None
-        and (token.created_at is None or token.created_at >= listing.at)
+        and (token.created_at is None or token.created_at >= since)
         and (token.id == lost.token_id or token.permissions >= spec.permissions)
     ]
 

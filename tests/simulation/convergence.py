@@ -18,6 +18,9 @@ from .world import World
 if TYPE_CHECKING:
     from .scenarios import Scenario
 
+#: What a scenario without a store is, if its runs present what the consumer holds.
+PRESENTING = "presenting"
+
 #: After which time an undisturbed run comes, and what it has to leave.
 AT_ONCE = timedelta(minutes=1)
 AFTER_SETTLE = timedelta(minutes=17)
@@ -109,8 +112,34 @@ def _nothing_left(world: World, ids: list[str]) -> None:
         )
 
 
+def check_alone(scenario: Scenario, world: World) -> int:
+    """C: undisturbed runs go on, or stop and name what is left; keep_newest clears it. D claims nothing."""
+    if scenario.alone != PRESENTING:
+        return 0
+    steps = 0
+    for span in (AT_ONCE, AFTER_SETTLE, AFTER_OVERLAP, AT_ONCE):
+        pass_time(world, span)
+        run = live(world, scenario.run(world, later=True))
+        steps += len(run.told)
+        if run.error is not None and not isinstance(run.error, errors.Unaccounted):
+            raise Violation("C", "an undisturbed run failed", run.result)
+    for span in (AT_ONCE, AFTER_OVERLAP, AT_ONCE):
+        pass_time(world, span)
+        run = scenario.run(world, later=True)
+        run = live(world, Run(run.wish.with_values(duplicates="keep_newest"), world.dialect, place=None))
+        steps += len(run.told)
+    held = world.row_of(world.held)
+    if held is None or planning.differences(run.wish, held.token, world.dialect):
+        raise Violation("C", "the consumer holds no secret of a token as wanted", run.result)
+    if len(world.live()) > 1:
+        raise Violation("C", "tokens are left behind", ", ".join(row.token.id for row in world.live()))
+    return steps
+
+
 def check_chain(scenario: Scenario, world: World, chain: tuple[tuple[timedelta, str], ...]) -> int:
     """Undisturbed runs from here on; how many steps they took."""
+    if scenario.alone is not None:
+        return check_alone(scenario, world)
     steps = 0
     for span, stage in chain:
         pass_time(world, span)

@@ -10,15 +10,18 @@ histories are compared by one number each.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from . import convergence, faults
+from . import convergence, faults, invariants
 from .dialects import Dialect
 from .explore import Tally, Trail
 from .invariants import Violation
 from .runs import Run, take_step
 from .scenarios import Scenario
-from .world import World
+from .world import Late, World
+
+Item = TypeVar("Item")
 
 
 @dataclass
@@ -26,7 +29,8 @@ class _State:
     """A world in which several runs are on their way."""
 
     world: World
-    runs: tuple[Run, ...]
+    #: None: not begun (what is presented to a run is looked up when it begins)
+    runs: tuple[Run | None, ...]
     #: what each run was told, as a number
     marks: tuple[int, ...]
     #: who holds the lock
@@ -57,9 +61,8 @@ class Interleaver:
     def explore(self, budget: int = 0) -> Tally:
         """Go through every order, with so many faults in all."""
         world = self.scenario.world(self.dialect, atomic=self.atomic, eager=self.eager)
-        runs = tuple(self.scenario.run(world) for _number in range(self.runs))
         trail: Trail = (None, f"{self.scenario.name}, {self.dialect}, {'locked' if self.locked else 'no lock'}")
-        stack = [_State(world, runs, (0,) * self.runs, None, budget, trail)]
+        stack = [_State(world, (None,) * self.runs, (0,) * self.runs, None, budget, trail)]
         while stack and len(self.tally.violations) < self.enough:
             state = stack.pop()
             key = state.key()
@@ -67,7 +70,7 @@ class Interleaver:
                 continue
             self._seen.add(key)
             self.tally.worlds += 1
-            if all(run.over for run in state.runs):
+            if all(run is not None and run.over for run in state.runs):
                 self.tally.histories += 1
                 self._calm(state)
             stack.extend(self._next(state))
@@ -76,11 +79,13 @@ class Interleaver:
     def _next(self, state: _State) -> Iterator[_State]:
         """What can happen now: any run that may goes on, undisturbed or not; what was sent is carried out."""
         for late in state.world.late:
-            twin = state.world.copy()
-            twin.land(late)
-            trail = (state.trail, "what was sent is carried out")
-            yield _State(twin, tuple(run.copy() for run in state.runs), state.marks, state.holder, state.budget, trail)
+            after = self._landed(state, late)
+            if after is not None:
+                yield after
         for number, run in enumerate(state.runs):
+            if run is None:
+                yield self._begun(state, number)
+                continue
             if run.over or (self.locked and state.holder not in (None, number)):
                 continue
             assert run.effect is not None
@@ -89,10 +94,35 @@ class Interleaver:
                 if after is not None:
                     yield after
 
+    def _landed(self, state: _State, late: Late) -> _State | None:
+        world = state.world.copy()
+        world.land(late)
+        trail: Trail = (state.trail, "what was sent is carried out")
+        try:
+            invariants.check_step(state.world, world, None, late.effect)
+        except Violation as violation:
+            self.tally.note(violation, trail)
+            return None
+        return replace(state, world=world, trail=trail)
+
+    def _begun(self, state: _State, number: int) -> _State:
+        run = self.scenario.run(state.world)
+        return replace(
+            state,
+            runs=_with(state.runs, number, run),
+            marks=_with(state.marks, number, self._number(run.wish.secret)),
+            trail=(state.trail, f"{_name(number)} begins"),
+        )
+
+    def _number(self, key: Hashable) -> int:
+        return self._numbers.setdefault(key, len(self._numbers) + 1)
+
     def _stepped(self, state: _State, number: int, fault: str | None) -> _State | None:
-        world, run = state.world.copy(), state.runs[number].copy()
+        before = state.runs[number]
+        assert before is not None
+        world, run = state.world.copy(), before.copy()
         effect = run.effect
-        what = f"{'AB'[number] if self.runs == 2 else number}: {type(effect).__name__} {getattr(effect, 'slot', '')}"
+        what = f"{_name(number)}: {type(effect).__name__} {getattr(effect, 'slot', '')}"
         trail: Trail = (state.trail, f"{what.strip()}{f': {fault}' if fault else ''}")
         self.tally.steps += 1
         try:
@@ -100,12 +130,11 @@ class Interleaver:
         except Violation as violation:
             self.tally.note(violation, trail)
             return None
-        told = run.told[-1] if len(run.told) > len(state.runs[number].told) else fault
-        mark = self._numbers.setdefault((state.marks[number], told), len(self._numbers) + 1)
+        told = run.told[-1] if len(run.told) > len(before.told) else fault
         return _State(
             world,
-            tuple(run if each == number else other for each, other in enumerate(state.runs)),
-            tuple(mark if each == number else other for each, other in enumerate(state.marks)),
+            _with(state.runs, number, run),
+            _with(state.marks, number, self._number((state.marks[number], told))),
             number if self.locked and not run.over else None,
             state.budget - (fault is not None),
             trail,
@@ -121,3 +150,11 @@ class Interleaver:
                 self.tally.steps += convergence.check_chain(self.scenario, state.world.copy(), chain)
             except Violation as violation:
                 self.tally.note(violation, (state.trail, "undisturbed runs"))
+
+
+def _with(items: tuple[Item, ...], number: int, item: Item) -> tuple[Item, ...]:
+    return (*items[:number], item, *items[number + 1 :])
+
+
+def _name(number: int) -> str:
+    return "ABC"[number]

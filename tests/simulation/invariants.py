@@ -46,12 +46,9 @@ def record_of(world: World) -> Record:
 
 def check_step(before: World, after: World, run: Run | None, effect: effects.Effect | Deliver | None) -> None:
     """Judge one step: of a run, or (without one) of what happens by itself. Raises `Violation`."""
-    if run is not None and run.wish.state == "absent":
-        # The user gives the token up, and with it what the guarantees are about.
+    if run is not None and (run.wish.state == "absent" or (run.place is None and run.wish.secret is None)):
+        # The user gives the token up, and with it what the guarantees are about; or (D) they claim nothing.
         after.memory = replace(after.memory, given_up=True)
-    elif run is not None and run.place is None and run.wish.secret is None:
-        # D: what the consumer holds is not claimed to be safe.
-        after.memory = replace(after.memory, saved=False)
     if before.entry != after.entry:
         if run is not None and after.entry is not None:
             _check_entry(before, after, run)
@@ -60,7 +57,7 @@ def check_step(before: World, after: World, run: Run | None, effect: effects.Eff
         for row in before.rows.values():
             if not row.token.revoked and after.rows[row.token.id].token.revoked:
                 _check_ended(before, after, row, run, effect)
-        _check_extra(after)
+        _check_extra(after, run)
     _check_never_lost(before, after, effect)
 
 
@@ -97,7 +94,7 @@ def _check_never_lost(before: World, after: World, effect: effects.Effect | Deli
     if after.memory.given_up:
         return
     if after.held is not None:
-        _check_saved(after, effect)
+        _check_saved(before, after, effect)
     works = after.row_of(after.entry) is not None
     if works:
         if not after.memory.worked:
@@ -117,12 +114,18 @@ def _check_never_lost(before: World, after: World, effect: effects.Effect | Deli
             raise Violation("A (1)", "the entry is replaced, and there is no other working secret meanwhile")
 
 
-def _check_saved(after: World, effect: effects.Effect | Deliver | None) -> None:
+def _check_saved(before: World, after: World, effect: effects.Effect | Deliver | None) -> None:
     """C: what the consumer holds, where its secret is presented and not stored by us."""
+    if before.held not in (None, after.held):
+        after.memory = replace(after.memory, been=after.memory.been | {before.held})
     if after.row_of(after.held) is not None:
         after.memory = replace(after.memory, saved=True)
     elif after.memory.saved:
-        if not _ended_by_itself(after, after.held) and not isinstance(effect, effects.Rotate):
+        if (
+            before.held == after.held
+            and not _ended_by_itself(after, after.held)
+            and not isinstance(effect, effects.Rotate)
+        ):
             raise Violation("C", "the consumer held a working secret, and it was ended")
         after.memory = replace(after.memory, saved=False)
 
@@ -172,7 +175,17 @@ def _may_end_foreign(before: World, row: Row, run: Run) -> bool:
         return True
     if wish.duplicates == "keep_newest":
         return run.place is None or row.token.id in dict(record.retiring) or _in_window(before, row, record)
-    return _in_window(before, row, record) or (run.place is None and _appeared(row, run))
+    if run.place is None:
+        return _appeared(row, run) or _older_than_presented(before, row, run)
+    return _in_window(before, row, record)
+
+
+def _older_than_presented(before: World, row: Row, run: Run) -> bool:
+    """Row 34: with a proven secret, any older token of the name counts as taken over from. C claims no more."""
+    presented = before.row_of(run.wish.secret.reveal()) if run.wish.secret else None
+    if presented is None or presented.token.created_at is None or row.token.created_at is None:
+        return False
+    return row.token.created_at < presented.token.created_at
 
 
 def _in_window(before: World, row: Row, record: Record) -> bool:
@@ -215,14 +228,19 @@ def accounted(world: World) -> set[str]:
     record = record_of(world)
     ids = {token_id for token_id, _after in record.retiring}
     ids |= {known.id for known in (record.current,) if known is not None}
-    secrets = {world.slots.get("entry"), world.slots.get("next")} - {None}
+    secrets = {world.slots.get("entry"), world.slots.get("next"), world.held}
+    if not world.slots:
+        secrets |= world.memory.been
     return ids | {row.token.id for row in world.rows.values() if row.secret in secrets}
 
 
-def _check_extra(world: World) -> None:
-    if not world.slots:
+def _check_extra(world: World, run: Run | None) -> None:
+    if not world.slots and (world.memory.given_up or not world.memory.saved):
         return
     known = accounted(world)
+    if run is not None and run.place is None:
+        # C: what is on its way to the consumer comes beside what a crash left.
+        known |= run.minted | {max(world.rows, key=int)}
     extra = [row.token.id for row in world.live() if row.maker == "run" and row.token.id not in known]
     if len(extra) > EXTRA + world.memory.excused:
         raise Violation("A (3)", "there are too many extra live tokens", f"tokens {', '.join(extra)}")

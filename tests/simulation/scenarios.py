@@ -15,10 +15,12 @@ from ansible_collections.tokensmith.access.plugins.module_utils.record import Kn
 from ansible_collections.tokensmith.access.plugins.module_utils.redaction import Secret
 from ansible_collections.tokensmith.access.plugins.module_utils.tokens import OwnerRef, WantedToken
 
+from .convergence import PRESENTING
 from .dialects import BITBUCKET, DIALECTS, GITLAB, GORULES, OLD_GITLAB, Dialect
 from .runs import Run
 from .world import ANYTHING, NAME, PLACE, Memory, Row, World
 
+SAYING_NOTHING = "saying nothing"
 NOTHING = Lifetime(0, "d")
 DAY = Lifetime(1, "d")
 QUARTER = Expiry(after=Lifetime(90, "d"))
@@ -29,6 +31,8 @@ WISH = WantedToken(
     expiry=QUARTER,
     overlap=DAY,
 )
+#: More than the old tokens may do; no server of these changes that in place.
+LIMITED = WISH.with_values(expiry=Expiry(after=NEVER))
 IN_PLACE = WISH.with_values(rotation="in_place", overlap=NOTHING)
 
 
@@ -42,6 +46,8 @@ class Scenario:
     #: what later runs want; the same, but what was asked for once is not asked for again
     later: WantedToken = field(default=None)  # type: ignore[assignment]
     dialects: tuple[Dialect, ...] = DIALECTS
+    #: without a store: whether runs present the secret that the consumer holds, or nobody says anything
+    alone: str | None = None
     #: id of the token that runs authenticate with, where it is one of these
     credential: str | None = None
     #: with what undisturbed runs may refuse, and then leave all as it is
@@ -62,7 +68,12 @@ class Scenario:
 
     def run(self, world: World, *, later: bool = False) -> Run:
         """A run in it."""
-        return Run(self.later if later else self.wish, world.dialect, credential=self.credential)
+        wish = self.later if later else self.wish
+        if self.alone is None:
+            return Run(wish, world.dialect, credential=self.credential)
+        if self.alone == PRESENTING:
+            wish = wish.with_values(secret=Secret(world.held or ""))
+        return Run(wish, world.dialect, place=None, credential=self.credential)
 
 
 def keep(world: World, row: Row, *, record: bool = True) -> Row:
@@ -121,6 +132,21 @@ def _lost_in_a_crowd(world: World) -> None:
     old_token(world, maker="someone")
 
 
+def _held(**changes: object) -> Callable[[World], None]:
+    def begin(world: World) -> None:
+        world.held = old_token(world, **changes).secret  # type: ignore[arg-type]
+        world.memory = replace(world.memory, saved=True)
+
+    return begin
+
+
+def _held_among(world: World) -> None:
+    """The older one is someone else's."""
+    old_token(world, maker="someone", created_at=world.clock - timedelta(days=50))
+    _held()(world)
+
+
+#: With a store.
 SCENARIOS = (
     Scenario(name="first mint", wish=WISH, begin=lambda world: None),
     Scenario(name="replaced on drift", wish=WISH, begin=_stored(permissions=frozenset({"write"}), days_left=60)),
@@ -187,5 +213,33 @@ SCENARIOS = (
         refuses=(errors.CredentialRefused,),
     ),
 )
-BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
-NEVER_ENDING = Expiry(after=NEVER)
+_TELLING = (GITLAB, BITBUCKET)
+#: Without a store.
+ALONE = (
+    Scenario(name="presented: first mint", wish=WISH, begin=lambda world: None, dialects=_TELLING, alone=PRESENTING),
+    Scenario(name="presented: drift", wish=LIMITED, begin=_held(), dialects=_TELLING, alone=PRESENTING),
+    Scenario(
+        name="presented: drift, no overlap",
+        wish=LIMITED.with_values(overlap=NOTHING),
+        begin=_held(),
+        dialects=_TELLING,
+        alone=PRESENTING,
+    ),
+    Scenario(
+        name="presented: rotated",
+        wish=WISH.with_values(state="rotated"),
+        begin=_held(),
+        dialects=_TELLING,
+        alone=PRESENTING,
+    ),
+    Scenario(name="presented: with a stranger's", wish=LIMITED, begin=_held_among, dialects=_TELLING, alone=PRESENTING),
+    Scenario(name="nothing said: first mint", wish=WISH, begin=lambda world: None, alone=SAYING_NOTHING),
+    Scenario(name="nothing said: drift", wish=LIMITED, begin=_held(), alone=SAYING_NOTHING),
+    Scenario(
+        name="nothing said: drift, no overlap",
+        wish=LIMITED.with_values(overlap=NOTHING),
+        begin=_held(),
+        alone=SAYING_NOTHING,
+    ),
+)
+BY_NAME = {scenario.name: scenario for scenario in (*SCENARIOS, *ALONE)}

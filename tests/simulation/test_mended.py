@@ -13,7 +13,7 @@ from ansible_collections.tokensmith.access.plugins.module_utils import effects, 
 from .dialects import GORULES, OLD_GITLAB
 from .histories import KEEP_NEWEST, RENEWED_IN_PLACE, ROTATED
 from .playing import DAY, MINUTE, Play
-from .scenarios import IN_PLACE, WISH
+from .scenarios import NOTHING, WISH
 
 SETTLED = timedelta(minutes=17)
 ABSENT = WISH.with_values(state="absent")
@@ -28,6 +28,15 @@ def test_row_8_times_cut_to_the_second_are_inside_the_window() -> None:
     play.later(MINUTE)
     play.run()
     assert play.live == ["1"]
+
+
+def test_row_10_without_a_store_too() -> None:
+    play = Play(OLD_GITLAB)
+    play.later(timedelta(milliseconds=300))
+    run = play.begin_alone(presenting=False)
+    play.strike(play.until(run, effects.Create), "lost, done")
+    play.finish(run)
+    assert play.live == ["2"]
 
 
 def test_row_12_killed_with_a_revocation_on_its_way() -> None:
@@ -150,11 +159,12 @@ def test_row_19_a_window_closes_also_where_a_mint_is_refused() -> None:
 
 
 def test_row_20_what_is_gone_leaves_the_record() -> None:
-    """Rotated in place every night: each predecessor is dead at once, and is named for a night at most."""
+    """Night after night the run is killed when it has retired a predecessor, and has not noted that."""
     play = Play()
     play.stored()
-    for _night in range(10):
-        assert play.run(IN_PLACE.with_values(state="rotated")).error is None
+    for _night in range(5):
+        run = play.begin(ROTATED.with_values(overlap=NOTHING))
+        play.strike(play.step(play.until(run, effects.Revoke)), "killed")
         play.later(DAY)
     assert len(play.record.retiring) == 1
 
@@ -205,6 +215,22 @@ def test_row_33_absent_spares_all_before_it_refuses_to_end_its_own_credential() 
     run = play.finish(play.begin(ABSENT, credential="2"))
     assert isinstance(run.error, errors.SelfGuard)
     assert play.live == ["1", "2"]
+
+
+def test_row_36_what_it_left_stays_ours_however_long_a_strangers_token_is_in_the_way() -> None:
+    play = Play()
+    play.stored(days_left=5)
+    play.strike(play.until(play.begin(RENEWED_IN_PLACE), effects.Rotate), "lost, done")
+    stranger = play.foreign(last_used_at=play.world.clock)
+    for _night in range(3):
+        play.later(DAY)
+        assert isinstance(play.run(RENEWED_IN_PLACE).error, errors.Unaccounted)
+    play.world.revoke(stranger.token.id)
+    play.run(RENEWED_IN_PLACE)
+    row = play.world.row_of(play.world.entry)
+    assert row is not None
+    assert row.family == "1"
+    assert play.live == [row.token.id]
 
 
 def test_row_36_a_rotation_in_place_that_died_keeps_its_family() -> None:

@@ -59,7 +59,7 @@ class Memory:
 
     #: the entry held a working secret, and nobody but a run has a hand in it since
     worked: bool = False
-    #: the user had a run end the token
+    #: the user had a run end the token, or nothing is claimed to be kept
     given_up: bool = False
     #: the consumer of a run without a store was saved a working one
     saved: bool = False
