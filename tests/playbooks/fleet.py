@@ -91,11 +91,12 @@ class Fleet:
         env: Mapping[str, str] | None = None,
         **variables: Any,
     ) -> Any:
-        """Run one of the collection's playbooks, in the folder."""
+        """Run one of the collection's playbooks, in the folder. Without platforms, the manifest is among the arguments."""
         for server in self.servers:
             server.clear_requests()
-        manifest = {"tokens_platforms": list(platforms), **variables}
-        result = self._run(f"tokensmith.access.{book}", *args, env=env, extra_vars=manifest)
+        manifest = {"tokens_platforms": list(platforms), **variables} if platforms else None
+        environment = {"ANSIBLE_PIPELINING": "True", **(env or {})}
+        result = self._run(f"tokensmith.access.{book}", *args, env=environment, extra_vars=manifest)
         for server in self.servers:
             assert_no_leak(server, result.output)
         assert [path.name for path in self.folder.iterdir() if "{" in path.name] == []
