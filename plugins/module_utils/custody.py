@@ -128,6 +128,7 @@ def _renew(
     dates = dict(record.retiring)
     return Outcome(
         action=judgement.action,
+        before=judgement.current,
         reasons=judgement.reasons,
         now=listing.at,
         token=minted.token,
