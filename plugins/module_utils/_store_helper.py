@@ -34,7 +34,8 @@ _MISSING = "credentials not found in native keychain"
 _USER = "tokensmith"
 _TIMEOUT = 30.0
 _MOST_OUTPUT = 256 * 1024
-_SUFFIX = {"entry": "", "next": ".next", "record": ".record", "lock": ".lock"}
+#: `spare` is the record's: written before it, so that one of the two is always there.
+_SUFFIX = {"entry": "", "next": ".next", "record": ".record", "spare": ".spare", "lock": ".lock"}
 #: What helpers need of the environment, and no more: it may hold other secrets.
 _ENVIRONMENT = (
     "HOME", "PATH", "LANG", "LC_ALL", "TMPDIR", "USER", "LOGNAME", "GNUPGHOME", "GPG_TTY", "PASSWORD_STORE_DIR",
@@ -66,6 +67,8 @@ class HelperStore(Store):
     """Entries of a credential helper. It cannot replace an entry at once, so `next` carries the secret over."""
 
     atomic = False
+    #: Behind a helper may be a service of many nodes.
+    lag = 30.0
 
     def __init__(self, helper: str, key: str, environ: Mapping[str, str]) -> None:
         if os.path.isabs(helper):
@@ -89,6 +92,25 @@ class HelperStore(Store):
         self.read("record")
 
     def read(self, slot: str) -> str | None:
+        text = self._get(slot)
+        return self._get("spare") if text is None and slot == "record" else text
+
+    def write(self, slot: str, text: str) -> None:
+        if slot != "lock":
+            self._make_sure_of_lock()
+        if slot == "record":
+            # A helper may delete, then add. The entry has `next` for the time in between.
+            self._put("spare", text)
+        self._put(slot, text)
+
+    def erase(self, slot: str) -> None:
+        if slot != "lock":
+            self._make_sure_of_lock()
+        if slot == "record":
+            self._remove("spare")
+        self._remove(slot)
+
+    def _get(self, slot: str) -> str | None:
         status, output = self._call("get", self._key_of(slot))
         if status != 0:
             if output.strip() == _MISSING:
@@ -107,9 +129,7 @@ class HelperStore(Store):
         # A helper may keep what a person typed, with a line break behind it.
         return text.rstrip("\r\n") or None
 
-    def write(self, slot: str, text: str) -> None:
-        if slot != "lock":
-            self._make_sure_of_lock()
+    def _put(self, slot: str, text: str) -> None:
         entry = {"ServerURL": self._key_of(slot), "Username": _USER, "Secret": text}
         status, _output = self._call("store", json.dumps(entry))
         if status != 0:
@@ -117,11 +137,9 @@ class HelperStore(Store):
                 f"store.helper: {self._program} could not store {self._key_of(slot)} (exit status {status})."
             )
 
-    def erase(self, slot: str) -> None:
-        if slot != "lock":
-            self._make_sure_of_lock()
+    def _remove(self, slot: str) -> None:
         status, output = self._call("erase", self._key_of(slot))
-        if status != 0 and output.strip() != _MISSING and self.read(slot) is not None:
+        if status != 0 and output.strip() != _MISSING and self._get(slot) is not None:
             raise StoreError(
                 f"store.helper: {self._program} could not erase {self._key_of(slot)} (exit status {status})."
             )

@@ -30,7 +30,7 @@ SLOTS = ("entry", "next", "record")
 #: Before the hash; together with it and a suffix well within the 255 bytes that file systems allow.
 _READABLE = 150
 #: What a store puts behind a key of its own accord.
-RESERVED = (".next", ".record", ".lock", ".space", ".tmp")
+RESERVED = (".next", ".record", ".spare", ".lock", ".space", ".tmp")
 _DEFAULT_KEY = "{host}/{owner}/{name}"
 _FIELDS = ("host", "owner", "name")
 #: The keys that this process has locked.
@@ -42,6 +42,8 @@ class Store(abc.ABC):
 
     #: whether `promote` is atomic, so that consumers always find either the old or the new secret
     atomic: bool
+    #: for how many seconds a read may still give what was there before
+    lag: float = 0.0
 
     @property
     @abc.abstractmethod

@@ -460,7 +460,7 @@ def test_the_printed_helper_keeps_what_it_is_given(printed: HelperStore, tmp_pat
         printed.write("record", json.dumps({"a": "ü"}, ensure_ascii=False))
         assert (printed.read("entry"), printed.read("record")) == (SECRET, '{"a": "ü"}')
     kept = list((tmp_path / ".tokensmith").iterdir())
-    assert len(kept) == 3
+    assert len(kept) == 4
     assert all(path.stat().st_mode & 0o077 == 0 for path in kept)
     for slot in ("next", "entry", "record"):
         printed.erase(slot)
