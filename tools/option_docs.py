@@ -55,13 +55,13 @@ def documentation(path: Path) -> dict[str, Any]:
     raise SystemExit(f"{path} has no DOCUMENTATION")
 
 
-def entry_options(places: Mapping[str, str] = IN_TOKEN_SET) -> dict[str, Any]:
+def entry_options(places: Mapping[str, str]) -> dict[str, Any]:
     """The options of `token`, as those of an entry of a list."""
     options = documentation(TOKEN)["options"].items()
     return {name: in_list(option, places, "entry") for name, option in options}
 
 
-def common_options(places: Mapping[str, str] = IN_TOKEN_SET) -> dict[str, Any]:
+def common_options(places: Mapping[str, str]) -> dict[str, Any]:
     """Those that many entries may have in common."""
     options = documentation(TOKEN)["options"].items()
     return {name: in_list(option, places, "common") for name, option in options if name not in OWN}
@@ -106,12 +106,12 @@ def token_set_part() -> dict[str, Any]:
             "type": "list",
             "elements": "dict",
             "required": True,
-            "suboptions": entry_options(),
+            "suboptions": entry_options(IN_TOKEN_SET),
         },
         "defaults": {
             "description": ["What entries of O(tokens) say unless they say otherwise."],
             "type": "dict",
-            "suboptions": common_options(),
+            "suboptions": common_options(IN_TOKEN_SET),
         },
     }
 

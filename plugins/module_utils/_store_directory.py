@@ -115,7 +115,7 @@ class DirectoryStore(Store):
                 place, key = self.site
         except OSError as error:
             raise self._trouble("lock", "entry", error) from None
-        folders, _, file = key.rpartition("/")
+        folders, _unused, file = key.rpartition("/")
         advice = "Give a store.path that can be written."
         lock = _LOCKS.setdefault(place, NodeLock(Path(self._root), "store", patience, advice=advice))
         with only_once(place, key), lock(folders, file):

@@ -52,7 +52,7 @@ def prune_from(options: Mapping[str, list[str] | None] | None) -> Prune | None:
             raise InvalidOption(f"prune.{name}", "it is empty or has a blank item.", "Give globs; '*' stands for all.")
         lists[name] = tuple(patterns)
     for pattern in lists["owners"]:
-        kind, _, name = pattern.partition(":")
+        kind, _unused, name = pattern.partition(":")
         known = any(fnmatchcase(each, kind) for each in KINDS_OF_OWNER)
         if pattern != "*" and not (known and name.strip()):
             raise InvalidOption(
@@ -68,7 +68,7 @@ def further_owners(prune: Prune, known: Iterable[Owner]) -> list[OwnerRef]:
     named = {f"{owner.kind}:{owner.name}" for owner in known}
     refs = []
     for pattern in dict.fromkeys(prune.owners):
-        kind, _, name = pattern.partition(":")
+        kind, _unused, name = pattern.partition(":")
         if pattern not in named and name and not set(pattern) & _WILD:
             refs.append(OwnerRef(kind, name))
     return refs

@@ -41,14 +41,15 @@ options:
           user:
             description:
               - A user by name, id or e-mail address. For others than the caller this takes an administrator's credential.
+              - On Bitbucket by name, slug or e-mail address, and nobody but the user can make tokens of a user there.
             type: str
           service_account:
             description:
-              - A service account by user name, id or e-mail address.
+              - A service account by user name, id or e-mail address, on GoRules a service user by e-mail address or id.
             type: str
           project:
             description:
-              - A project by its full path or its id.
+              - A project by its full path or its id, on Bitbucket by its key (V(~user) is the personal project of a user).
             type: str
           group:
             description:
@@ -56,11 +57,12 @@ options:
             type: str
           repository:
             description:
-              - A repository. No platform of this version has tokens of repositories.
+              - A repository as V(PROJECT/slug), or V(~user/slug) for one of a personal project. Bitbucket alone has tokens
+                of repositories.
             type: str
       name:
         description:
-          - The name of the token, which is its identity within its owner. It is compared exactly.
+          - The name of the token, which is its identity within its owner. It is compared exactly. GoRules calls it note.
         type: str
         required: true
       id:
@@ -68,6 +70,7 @@ options:
           - Chooses among live tokens of that name.
           - One that is dead or unknown is an error with O(tokens[].state=present) and O(tokens[].state=rotated), and nothing
             to do with O(tokens[].state=absent).
+          - Bitbucket's have 12 digits and are to be quoted, because YAML takes what begins with 0 for another number.
         type: str
       state:
         description:
@@ -87,7 +90,10 @@ options:
       permissions:
         description:
           - What the token may do; a set, so order and repeats make no difference. GitLab calls them scopes.
-          - Needed for a first mint. Names that the platform is not known to have are passed through with a warning.
+          - Needed for a first mint, except on GoRules. Names that the platform is not known to have are passed through
+            with a warning.
+          - On Bitbucket a repository's token has V(REPO_READ), V(REPO_WRITE) or V(REPO_ADMIN), the others V(PROJECT_READ),
+            V(PROJECT_WRITE) and V(PROJECT_ADMIN) as well. They are changed in place.
         type: list
         elements: str
         aliases:
@@ -108,23 +114,27 @@ options:
           - impersonation
       projects:
         description:
-          - The projects that the token reaches, where the platform has tokens limited to projects. GitLab has none such.
+          - The projects that the token reaches, each by id, key or name. GoRules alone has tokens limited to projects.
+            A first mint there needs this or O(tokens[].all_projects).
         type: list
         elements: str
       all_projects:
         description:
-          - Whether the token reaches all projects, where the platform has tokens limited to projects. GitLab has none such.
+          - Whether the token reaches all projects, on GoRules. Where O(tokens[].projects) are given, it does not.
         type: bool
       expires_at:
         description:
           - The date on which the token ends, as C(YYYY-MM-DD). It ends at 00:00 UTC of that day, that is, with the day
             before.
+          - Bitbucket counts days from the mint, so there the token ends less than a day earlier.
+          - GoRules takes none.
         type: str
       expires_in:
         description:
           - How long a new token lives, as a number of days, weeks, months or years (V(7d), V(2w), V(3mo), V(1y)), or V(never).
           - A month is a calendar month. A year is 365 days, the longest life that GitLab allows; V(12mo) is a calendar
             year.
+          - GoRules takes V(1w), V(1mo), V(3mo), V(1y) and V(never) alone.
           - It says nothing about a token that exists, except that V(never) and an end are different.
         type: str
       rotate_before:
@@ -154,7 +164,8 @@ options:
         type: str
       on_drift:
         description:
-          - What to do about a difference that the platform cannot change in place (on GitLab, any).
+          - What to do about a difference that the platform cannot change in place (on GitLab any, on Bitbucket any but
+            O(tokens[].permissions)).
           - V(replace) mints a token as declared, V(fail) fails and names the difference.
           - Where neither the entry nor O(defaults) says anything, V(replace).
         type: str
@@ -249,14 +260,15 @@ options:
           user:
             description:
               - A user by name, id or e-mail address. For others than the caller this takes an administrator's credential.
+              - On Bitbucket by name, slug or e-mail address, and nobody but the user can make tokens of a user there.
             type: str
           service_account:
             description:
-              - A service account by user name, id or e-mail address.
+              - A service account by user name, id or e-mail address, on GoRules a service user by e-mail address or id.
             type: str
           project:
             description:
-              - A project by its full path or its id.
+              - A project by its full path or its id, on Bitbucket by its key (V(~user) is the personal project of a user).
             type: str
           group:
             description:
@@ -264,7 +276,8 @@ options:
             type: str
           repository:
             description:
-              - A repository. No platform of this version has tokens of repositories.
+              - A repository as V(PROJECT/slug), or V(~user/slug) for one of a personal project. Bitbucket alone has tokens
+                of repositories.
             type: str
       state:
         description:
@@ -284,7 +297,10 @@ options:
       permissions:
         description:
           - What the token may do; a set, so order and repeats make no difference. GitLab calls them scopes.
-          - Needed for a first mint. Names that the platform is not known to have are passed through with a warning.
+          - Needed for a first mint, except on GoRules. Names that the platform is not known to have are passed through
+            with a warning.
+          - On Bitbucket a repository's token has V(REPO_READ), V(REPO_WRITE) or V(REPO_ADMIN), the others V(PROJECT_READ),
+            V(PROJECT_WRITE) and V(PROJECT_ADMIN) as well. They are changed in place.
         type: list
         elements: str
         aliases:
@@ -305,23 +321,27 @@ options:
           - impersonation
       projects:
         description:
-          - The projects that the token reaches, where the platform has tokens limited to projects. GitLab has none such.
+          - The projects that the token reaches, each by id, key or name. GoRules alone has tokens limited to projects.
+            A first mint there needs this or O(defaults.all_projects).
         type: list
         elements: str
       all_projects:
         description:
-          - Whether the token reaches all projects, where the platform has tokens limited to projects. GitLab has none such.
+          - Whether the token reaches all projects, on GoRules. Where O(defaults.projects) are given, it does not.
         type: bool
       expires_at:
         description:
           - The date on which the token ends, as C(YYYY-MM-DD). It ends at 00:00 UTC of that day, that is, with the day
             before.
+          - Bitbucket counts days from the mint, so there the token ends less than a day earlier.
+          - GoRules takes none.
         type: str
       expires_in:
         description:
           - How long a new token lives, as a number of days, weeks, months or years (V(7d), V(2w), V(3mo), V(1y)), or V(never).
           - A month is a calendar month. A year is 365 days, the longest life that GitLab allows; V(12mo) is a calendar
             year.
+          - GoRules takes V(1w), V(1mo), V(3mo), V(1y) and V(never) alone.
           - It says nothing about a token that exists, except that V(never) and an end are different.
         type: str
       rotate_before:
@@ -351,7 +371,8 @@ options:
         type: str
       on_drift:
         description:
-          - What to do about a difference that the platform cannot change in place (on GitLab, any).
+          - What to do about a difference that the platform cannot change in place (on GitLab any, on Bitbucket any but
+            O(defaults.permissions)).
           - V(replace) mints a token as declared, V(fail) fails and names the difference.
           - Where neither the entry nor O(defaults) says anything, V(replace).
         type: str

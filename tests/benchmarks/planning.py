@@ -70,7 +70,7 @@ def measure(existing: int, wanted: int) -> float:
         for number in range(wanted)
     ]
     times = []
-    for _ in range(RUNS):
+    for _unused in range(RUNS):
         world = Listed(lists)
         bulk = Bulk(world, Locks(world), applying.Deadline(None, margin=0), parallelism=8)
         started = time.process_time()

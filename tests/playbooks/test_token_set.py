@@ -35,8 +35,8 @@ def check(*tokens: dict[str, Any], **options: Any) -> Task:
     return task(*tokens, keywords={"check_mode": True, "diff": True}, **options)
 
 
-def many(count: int, owner: dict[str, str] = PROJECT) -> list[dict[str, Any]]:
-    return [{"owner": owner, "name": f"token-{number:02}"} for number in range(count)]
+def many(count: int, owner: dict[str, str] | None = None) -> list[dict[str, Any]]:
+    return [{"owner": owner or PROJECT, "name": f"token-{number:02}"} for number in range(count)]
 
 
 def actions(page: Any) -> dict[str, int]:
@@ -369,7 +369,7 @@ class Running:
 
     def until(self, count: int) -> None:
         """Wait until so many tokens were made."""
-        for _ in range(1200):
+        for _unused in range(1200):
             made = sum(each["method"] == "POST" and each["status"] == 201 for each in self.scene.server.requests())
             if made >= count:
                 return
@@ -384,7 +384,7 @@ class Running:
 def settled(scene: Scene, count: int, patience: float = 30) -> list[dict[str, Any]]:
     """The live tokens of the test, when nothing happens any more: a module may outlive ansible-playbook for a moment."""
     before = -1
-    for _ in range(int(patience)):
+    for _unused in range(int(patience)):
         now = len(scene.server.requests())
         if now == before:
             break

@@ -138,7 +138,7 @@ class World:
         twin = object.__new__(World)
         for name in World.__slots__:
             value = getattr(self, name)
-            setattr(twin, name, value.copy() if type(value) is dict else value)
+            setattr(twin, name, value.copy() if isinstance(value, dict) else value)
         return twin
 
     def key(self, *, lagging: bool = True) -> Hashable:

@@ -147,7 +147,7 @@ def test_a_plan_looks_again_where_a_run_does(world: World) -> None:
 def test_failures_never_stop_the_others(world: World) -> None:
     world.missing.add("platform/app2")
     world.unlisted.add("platform/app3")
-    for _ in range(2):
+    for _unused in range(2):
         world.add("twice", owner=owner(1), lasts=60 * DAY)
     wishes = [
         wish("good"),
@@ -316,7 +316,7 @@ def test_more_revocations_than_allowed_are_refused_as_a_whole_and_named(world: W
 
 
 def test_several_tokens_of_one_name_count_each(world: World) -> None:
-    for _ in range(3):
+    for _unused in range(3):
         world.add("old", owner=owner(1), lasts=60 * DAY)
     with pytest.raises(TooManyRevocations, match="3 tokens would be revoked"):
         run(world, [gone("old", duplicates="keep_newest")], max_revocations=2)

@@ -119,7 +119,7 @@ def test_the_digest_stays_while_nothing_happens_and_changes_where_a_threshold_is
     world.add("ci", owner=owner(1), lasts=32 * DAY)
     wishes = [wish("ci", rotate_before=SOON), wish("new")]
     digests = []
-    for _ in range(4):
+    for _unused in range(4):
         digests.append(digest(plan_of(world, wishes)))
         world.passes(DAY)
     assert digests[0] == digests[1]

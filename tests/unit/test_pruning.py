@@ -189,7 +189,7 @@ def test_pruned_tokens_count_against_max_revocations(world: World) -> None:
 
 @pytest.mark.parametrize("rehearse", [True, False])
 def test_several_undeclared_tokens_of_one_name_go_each(world: World, rehearse: bool) -> None:
-    for _ in range(3):
+    for _unused in range(3):
         world.add("old", owner=owner(1), lasts=60 * DAY)
     book = pruned(world, shelf=Shelf(), rehearse=rehearse)
     assert told(book) == [("declared", "create"), *[("old", "revoke")] * 3]
