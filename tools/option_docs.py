@@ -71,6 +71,8 @@ def in_list(option: dict[str, Any], places: Mapping[str, str], place: str) -> di
     """An option that is filled in by others where it is not given; references to options name those of `place`."""
 
     def moved(name: str) -> str:
+        if places is IN_ROLE and name in NOT_IN_ROLE:
+            return f"tokensmith.access.token#module:{name}"
         return f"{places['entry' if name in OWN else place]}.{name}"
 
     option = relocated(option, moved)
