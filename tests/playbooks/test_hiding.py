@@ -69,11 +69,15 @@ STEPS: dict[str, Task | Control] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("callback", ["default", "minimal", "oneline"])
-def test_nothing_shows_a_secret(scene: Scene, tmp_path: Path, callback: str) -> None:
+@pytest.mark.parametrize(
+    ("callback", "way"), [("default", "here"), ("default", "packed"), ("minimal", "here"), ("oneline", "packed")]
+)
+def test_nothing_shows_a_secret(scene: Scene, tmp_path: Path, packed_only: Path, callback: str, way: str) -> None:
     """At the highest verbosity, with --diff, in the log and for every callback; what is registered has it all the same."""
     env = {**loud(tmp_path), "ANSIBLE_STDOUT_CALLBACK": callback, "ANSIBLE_PIPELINING": "False"}
-    story = scene.play("-vvvvv", "--diff", env=env, **STEPS)
+    packed = ["-e", f"ansible_python_interpreter={packed_only}"] if way == "packed" else []
+    story = scene.play("-vvvvv", "--diff", *packed, env=env, **STEPS)
+    assert ("Using module file" in story.output) == (way == "packed")
     minted = scene.server.secrets()
 
     def secrets_of(page: Page) -> list[str]:
