@@ -32,7 +32,8 @@ DELAYS = (
 class History:
     """The history that belongs to a seed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, verbose: bool = False) -> None:
+        self._verbose = verbose
         self._random = random = Random(seed)
         self.scenario: Scenario = random.choice(SCENARIOS)
         dialect = random.choice(self.scenario.dialects)
@@ -63,8 +64,9 @@ class History:
                 if self._faults and random.random() < 0.06:
                     self._faults -= 1
                     fault = random.choice(faults.menu(self.world, run.effect))
+                if fault is not None or self._verbose:
                     slot = getattr(run.effect, "slot", "")
-                    self._tell(f"step {len(run.told)}, {type(run.effect).__name__} {slot}: {fault}")
+                    self._tell(f"step {len(run.told)}, {type(run.effect).__name__} {slot}: {fault or 'done'}")
                 self.steps += 1
                 take_step(self.world, run, fault)
         finally:

@@ -12,6 +12,8 @@ from ansible_collections.tokensmith.access.plugins.module_utils.lifetimes import
 from ansible_collections.tokensmith.access.plugins.module_utils.platforms.base import Capabilities
 from ansible_collections.tokensmith.access.plugins.module_utils.redaction import Secret
 
+_EXACT = timedelta(milliseconds=1)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dialect:
@@ -29,7 +31,7 @@ class Dialect:
     shows_update: bool = False
     lists_dead: bool = False
     #: to what the server cuts the times that it shows
-    precision: timedelta = timedelta(milliseconds=1)
+    precision: timedelta = _EXACT
     capabilities: Capabilities = field(init=False)
 
     def __post_init__(self) -> None:
@@ -44,6 +46,11 @@ class Dialect:
             shows_last_use=self.shows_last_use,
         )
         object.__setattr__(self, "capabilities", able)
+
+    @property
+    def shows_everything(self) -> bool:
+        """Whether a token is listed as it is."""
+        return self.shows_last_use and self.precision == _EXACT
 
     def same_permissions(self, wanted: frozenset[str], found: frozenset[str]) -> bool:
         return wanted == found

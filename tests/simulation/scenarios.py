@@ -80,8 +80,7 @@ def keep(world: World, row: Row, *, record: bool = True) -> Row:
     """Put a token's secret into the entry, with a record beside it."""
     world.put("entry", row.secret)
     if record:
-        changed = row.token.updated_at if world.dialect.shows_update else None
-        known = Known(row.token.id, PLACE.fingerprint(Secret(row.secret)), changed)
+        known = Known(row.token.id, PLACE.fingerprint(Secret(row.secret)), row.token.updated_at)
         world.put("record", Record(current=known).to_json(PLACE))
     world.memory = replace(world.memory, worked=world.row_of(row.secret) is not None)
     return row
@@ -91,7 +90,8 @@ def old_token(world: World, *, days_left: int = 60, maker: str = "before", **cha
     """A token from a while ago that is in use."""
     row = world.mint(ANYTHING, world.clock + timedelta(days=days_left), maker=maker)
     begun = world.clock - timedelta(days=30)
-    facts = {"created_at": begun, "updated_at": begun, "last_used_at": world.clock - timedelta(days=1), **changes}
+    updated = begun if world.dialect.shows_update else None
+    facts = {"created_at": begun, "updated_at": updated, "last_used_at": world.clock - timedelta(days=1), **changes}
     token = replace(row.token, **facts)  # type: ignore[arg-type]
     world.rows[token.id] = replace(row, token=token)
     return world.rows[token.id]

@@ -136,9 +136,16 @@ class World:
 
     def copy(self) -> World:
         twin = object.__new__(World)
-        for name in World.__slots__:
-            value = getattr(self, name)
-            setattr(twin, name, value.copy() if isinstance(value, dict) else value)
+        twin.dialect, twin.atomic, twin.eager, twin.whole_record = (
+            self.dialect,
+            self.atomic,
+            self.eager,
+            self.whole_record,
+        )
+        twin.clock, twin.serial, twin.changed, twin.held = self.clock, self.serial, self.changed, self.held
+        twin.past, twin.late, twin.memory = self.past, self.late, self.memory
+        twin.rows, twin.slots = self.rows.copy(), self.slots.copy()
+        twin.was, twin.stale = self.was.copy(), self.stale.copy()
         return twin
 
     def key(self, *, lagging: bool = True) -> Hashable:
@@ -256,7 +263,7 @@ class World:
             name=spec.name,
             permissions=spec.permissions,
             created_at=self.clock,
-            updated_at=self.clock,
+            updated_at=self.clock if self.dialect.shows_update else None,
             expires_at=expires_at,
         )
         row = Row(token, f"secret-{number}-{number}", maker, works, family or number)
@@ -379,7 +386,7 @@ class World:
         if row is None or not row.token.live(self.clock):
             raise ServiceError("There is no such token.", status=404)
         self._change_tokens()
-        self._put_token(row, updated_at=self.clock, **changes)
+        self._put_token(row, **changes)
         return self._shown(self.rows[token_id].token)
 
     def _handed_over(self, row: Row) -> Minted:
@@ -387,10 +394,11 @@ class World:
 
     def _shown(self, token: Token) -> Token:
         dialect = self.dialect
+        if dialect.shows_everything:
+            return token
         return replace(
             token,
             created_at=dialect.cut(token.created_at) if token.created_at else None,
-            updated_at=token.updated_at if dialect.shows_update else None,
             last_used_at=token.last_used_at if dialect.shows_last_use else None,
         )
 
