@@ -38,7 +38,8 @@ def mint(
     place: Place,
 ) -> Steps[tuple[Held, Minted]]:
     """Note, mint, verify, let in, settle. What may be retired then is not touched yet."""
-    policy: Policy | None = yield ReadPolicy()
+    expires_at = terms.end(spec.expiry, listing.at)
+    policy: Policy | None = yield ReadPolicy(expires_at)
     planning.refuse_by_policy(spec, policy, listing.at)
     own = yield from guarded(wish, owner, judgement)
     yield MakeSureOfTime()
@@ -46,7 +47,6 @@ def mint(
     if judgement.current is not None and not judgement.in_place:
         giving_way.append(judgement.current.id)
     held = yield from open_window(held, listing, giving_way, place)
-    expires_at = terms.end(spec.expiry, listing.at)
     minted = yield from _send(judgement, held, listing, spec, expires_at, own=own, terms=terms)
     held = yield from bring_in(held, minted, place, undoable=not judgement.in_place)
     yield from let_in(minted.secret, minted)

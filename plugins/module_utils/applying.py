@@ -168,11 +168,11 @@ class Performer:
     def _ask(self, effect: Effect) -> Any:
         """Facts about the server and the run."""
         match effect:
-            case ReadPolicy():
+            case ReadPolicy(until):
                 # The first step of every mint, in check mode too.
                 with self.platform.once:
                     self.platform.check_mint(self.owner)
-                    return self.platform.policy(self.owner)
+                    return self.platform.policy(self.owner, until)
             case WhoAmI():
                 with self.platform.once:
                     return self.platform.own_token_id(self.owner)

@@ -44,7 +44,9 @@ class Verify(Effect):
 
 @dataclass(frozen=True, slots=True)
 class ReadPolicy(Effect):
-    """The server's rules about lifetimes -> `Policy` or None."""
+    """The server's rules about lifetimes, for a token that is to end then (None: never) -> `Policy` or None."""
+
+    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

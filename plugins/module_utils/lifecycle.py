@@ -118,11 +118,11 @@ def _mint(
     wish: WantedToken, owner: Owner, listing: Listing, judgement: Judgement, spec: MintSpec, terms: Terms
 ) -> Steps[Outcome]:
     """A new secret: refuse what cannot end well first, then send once, then compare what came of it."""
-    policy: Policy | None = yield ReadPolicy()
+    expires_at = terms.end(spec.expiry, listing.at)
+    policy: Policy | None = yield ReadPolicy(expires_at)
     planning.refuse_by_policy(spec, policy, listing.at)
     own = yield from guarded(wish, owner, judgement)
     yield MakeSureOfTime()
-    expires_at = terms.end(spec.expiry, listing.at)
     if judgement.in_place and judgement.current is not None:
         minted = yield from rotate(judgement.current, spec, expires_at, own=own, terms=terms)
     else:

@@ -93,9 +93,9 @@ class World(MemoryPlatform):
         with self.one_at_a_time:
             return super().verify(secret)
 
-    def policy(self, owner: Owner) -> Policy | None:
+    def policy(self, owner: Owner, until: datetime | None = None) -> Policy | None:
         self.note("policy", "")
-        return super().policy(owner)
+        return super().policy(owner, until)
 
 
 @dataclass

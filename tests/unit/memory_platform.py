@@ -266,7 +266,7 @@ class MemoryPlatform(Platform):
     def secret_id(self, secret: Secret) -> str | None:
         return secret.reveal().rpartition("-")[2] if self.manners.secret_tells_id and secret else None
 
-    def policy(self, owner: Owner) -> Policy | None:
+    def policy(self, owner: Owner, until: datetime | None = None) -> Policy | None:
         self._begin("policy")
         return self.manners.policy
 

@@ -10,6 +10,7 @@ its code. The answer holds keys and passwords of integrations: it is never quote
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from ..transport import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from ..transport import Transport
 
@@ -79,8 +81,8 @@ class Settings:
         except Refusal as refusal:
             raise _blamed(refusal, changes) from None
 
-    def policy(self, *, service_account: bool) -> Policy | None:
-        """The rules for new tokens; None where the credential may not read them. Asked for once."""
+    def policy(self, *, service_account: bool, until: datetime | None) -> Policy | None:
+        """The rules for tokens that are to end then; None where the credential may not read them. Asked for once."""
         if self._known is None and self._readable:
             try:
                 self.read()
@@ -95,7 +97,9 @@ class Settings:
         # Without a licence the server keeps a limit that was set, and does not act on it.
         most = self._known.get("max_lifetime_days") if self._licensed else None
         if require and most is None:
-            most = self._default_most
+            # That a server allows more takes another question, which only those who want more need to ask.
+            usual = self._transport.now() + timedelta(days=_DEFAULT_MOST)
+            most = _DEFAULT_MOST if until is not None and until <= usual else self._default_most
         if service_account and "service_account_require_expiry" in self._known:
             require = self._known["service_account_require_expiry"] or not self._licensed
         return Policy(max_lifetime_days=most, require_expiry=require)

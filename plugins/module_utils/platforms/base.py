@@ -220,10 +220,11 @@ class Platform(abc.ABC):
         """Whether the tokens seen so far say when they were last used."""
         return self.capabilities.shows_last_use
 
-    def policy(self, owner: Owner) -> Policy | None:
+    def policy(self, owner: Owner, until: datetime | None = None) -> Policy | None:
         """The server's own rules about lifetimes for tokens of this owner; None where they cannot be read.
 
-        Read at most once a run, and only where it may be read: never a reason to fail.
+        Read at most once a run, and only where it may be read: never a reason to fail. `until` is the end that is going
+        to be asked for (None: never); what only bears on longer lives need not be found out.
         """
         return None
 

@@ -184,7 +184,7 @@ class Bitbucket(Platform):
     def diagnose(self, refusal: Refusal) -> TokensmithError:
         return answers.diagnose(refusal, by_token=self._login.token_id is not None)
 
-    def policy(self, owner: Owner) -> Policy | None:
+    def policy(self, owner: Owner, until: datetime | None = None) -> Policy | None:
         if self._policy is None:
             self._policy = (self._read_policy(),)
         return self._policy[0]

@@ -190,8 +190,8 @@ class GitLab(Platform):
                 raise
             return None
 
-    def policy(self, owner: Owner) -> Policy | None:
-        return self._settings.policy(service_account=owner.kind == "service_account")
+    def policy(self, owner: Owner, until: datetime | None = None) -> Policy | None:
+        return self._settings.policy(service_account=owner.kind == "service_account", until=until)
 
     @property
     def shows_last_use(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -596,3 +597,14 @@ def _live(server: StandIn) -> set[str]:
     with contextlib.suppress(Refusal):
         connect(server).transport.get("/version")
     return {str(each["id"]) for each in server.state()["tokens"] if each["active"]}
+
+
+def test_the_longer_limit_is_asked_for_only_by_those_who_want_more(server: StandIn) -> None:
+    """The feature flag that allows 400 days takes a request of its own."""
+    platform = connect(server)
+    server.clear_requests()
+    usual = platform.policy(SAM, platform.transport.now() + timedelta(days=364))
+    assert usual == Policy(max_lifetime_days=365, require_expiry=True)
+    assert [each["path"] for each in server.requests()] == [PATH]
+    platform.policy(SAM, platform.transport.now() + timedelta(days=380))
+    assert server.requests()[-1]["path"] == "/api/v4/features"
