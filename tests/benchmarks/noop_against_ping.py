@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from stand_in.gitlab import fixtures
 from stand_in.launch import start
 
@@ -71,7 +74,7 @@ def main() -> int:
         for path in sides.values():
             run(path)
         found: dict[str, list[float]] = {name: [] for name in sides}
-        for _ in range(runs):
+        for _unused in range(runs):
             for name, path in sides.items():
                 found[name].append(run(path))
     medians = {name: statistics.median(times) for name, times in found.items()}
