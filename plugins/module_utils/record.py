@@ -124,7 +124,10 @@ class Record:
             return False
         if token.created_at is None:
             return False
-        return self.window.start <= token.created_at <= (self.window.end or now)
+        # While it is open there is no end to compare with: `now` is a `Date` header's, up to a second behind the server.
+        return self.window.start <= token.created_at and (
+            self.window.end is None or token.created_at <= self.window.end
+        )
 
     def to_json(self, place: Place) -> str:
         """The record as kept; it names the token that it is about."""
