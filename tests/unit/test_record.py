@@ -17,14 +17,14 @@ NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
 @pytest.mark.parametrize("created", [0, 0.7, -5])
 def test_what_appeared_while_a_mint_is_under_way_is_its_own(created: float) -> None:
-    token = Token(id="2", name="deploy", created_at=NOW + timedelta(seconds=created))
+    token = Token(id="2", name="deploy", permissions=frozenset(), created_at=NOW + timedelta(seconds=created))
     record = Record(window=Window(NOW - timedelta(seconds=5), frozenset({"1"})))
     assert record.orphans([token], NOW, spare=frozenset()) == (token,)
 
 
 @pytest.mark.parametrize("created", [-6, 900.1])
 def test_what_was_there_before_or_came_afterwards_is_not(created: float) -> None:
-    token = Token(id="2", name="deploy", created_at=NOW + timedelta(seconds=created))
+    token = Token(id="2", name="deploy", permissions=frozenset(), created_at=NOW + timedelta(seconds=created))
     window = Window(NOW - timedelta(seconds=5), frozenset({"1"}), end=NOW + timedelta(minutes=15))
     assert record_orphans(window, token) == ()
 
