@@ -18,7 +18,7 @@ pytest = $(run) python -m pytest $(1) $(ARGS) | tee .cache/logs/$@.txt
 # The slow ones first: they are started in this order.
 GATE := sanity playbooks unit package ansible-lint types docs style licences
 
-.PHONY: help setup test $(GATE) $(GATE:%=gate-%) demo format lint community bench matrix $(CORES:%=matrix-%) pins clean
+.PHONY: help setup test $(GATE) $(GATE:%=gate-%) demo format lint community simulate bench matrix $(CORES:%=matrix-%) pins clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -90,6 +90,9 @@ matrix: setup ## The playbook tests with each supported ansible-core
 
 $(CORES:%=matrix-%): matrix-%: setup
 	@tools/matrix $* $(ARGS)
+
+simulate: setup ## The life cycle through every pair of faults, and 100,000 random histories (half an hour or more)
+	@$(run) env PYTHONPATH=.venv/collections:tests python -m simulation $(ARGS) | tee .cache/logs/$@.txt
 
 bench: setup ## The figures that the documentation promises
 	@status=0; \

@@ -92,7 +92,7 @@ def parts(faults: int, first: int, histories: int) -> Iterable[Work]:
     for name, most in _AT_ONCE:
         yield Work("two runs at once, locked", name, _Interleave(name, True, min(faults, most)))
     for name, most in _NODES:
-        yield Work("two runs at once, presenting", name, _Interleave(name, False, min(faults, most) - 1))
+        yield Work("two runs at once, presenting", name, _Interleave(name, False, max(0, min(faults, most) - 1)))
     for start in range(first, first + histories, _BLOCK):
         end = min(start + _BLOCK, first + histories)
         yield Work("random histories", f"seeds {start} to {end - 1}", _Chance(start, end))
