@@ -19,6 +19,7 @@ SHIPPED = (
     "REUSE.toml",
     "changelogs/",
     "docs/",
+    "examples/",
     "meta/",
     "playbooks/",
     "plugins/",
