@@ -16,9 +16,9 @@ run = TIMEFORMAT='== $@: %0R s'; time tools/run
 pytest = $(run) python -m pytest $(1) $(ARGS) | tee .cache/logs/$@.txt
 
 # The slow ones first: they are started in this order.
-GATE := sanity playbooks unit package ansible-lint types docs style licences
+GATE := sanity playbooks molecule unit package ansible-lint types docs style licences
 
-.PHONY: help setup test $(GATE) $(GATE:%=gate-%) demo format lint community simulate bench matrix $(CORES:%=matrix-%) pins clean
+.PHONY: help setup test $(GATE) $(GATE:%=gate-%) demo format lint community simulate bench aws matrix $(CORES:%=matrix-%) pins clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -66,8 +66,15 @@ licences: setup ## Every file says whose it is and under which licence
 unit: setup ## Tests of the plugins, in memory and on loopback, and of the stand-in servers
 	@$(call pytest,tests/unit tests/simulation tests/stand_in_tests --ignore=tests/stand_in_tests/community_general)
 
-playbooks: setup ## Tests through the real ansible-playbook
+playbooks: setup aws ## Tests through the real ansible-playbook
 	@$(call pytest,tests/playbooks)
+
+molecule: setup ## Stories of the role, each in a playbook of its own
+	@cd extensions && TIMEFORMAT='== $@: %0R s'; time ../tools/run molecule test --all | tee ../.cache/logs/$@.txt
+
+# The AWS CLI, and a server for it to talk to.
+aws:
+	@tools/venv .venv-matrix/aws requirements/aws.txt 3.11 3.12 3.13
 
 sanity: setup ## ansible-test's sanity checks
 	@TIMEFORMAT='== $@: %0R s'; time tools/sanity
@@ -88,7 +95,7 @@ matrix: setup ## The playbook tests with each supported ansible-core
 	grep -qv SKIPPED .cache/matrix/*.txt || { echo "Nothing was tested."; status=1; }; \
 	exit $$status
 
-$(CORES:%=matrix-%): matrix-%: setup
+$(CORES:%=matrix-%): matrix-%: setup aws
 	@tools/matrix $* $(ARGS)
 
 simulate: setup ## The life cycle through every pair of faults, and 100,000 random histories (half an hour or more)

@@ -20,6 +20,7 @@ SHIPPED = (
     "changelogs/",
     "docs/",
     "examples/",
+    "examples/",
     "meta/",
     "playbooks/",
     "plugins/",
