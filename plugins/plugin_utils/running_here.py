@@ -24,10 +24,14 @@ from typing import Any
 from ansible import constants as C
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as release
+from ansible.utils.unsafe_proxy import wrap_var
+from ansible.vars.clean import remove_internal_keys
 
 #: The folder in which Python finds `ansible_collections`.
 _TREE = Path(__file__).parents[5]
-_MARKS_WHAT_IS_TRUSTED = tuple(map(int, release.split(".")[:2])) >= (2, 19)
+#: From 2.19 on a module and its reader agree on a form of JSON. Run like this a module speaks the plain one.
+_PROFILES = tuple(map(int, release.split(".")[:2])) >= (2, 19)
+_PROFILE = "legacy"
 
 
 def can_run_here(action: ActionBase, task_vars: dict[str, Any]) -> bool:
@@ -56,11 +60,18 @@ def run_here(action: ActionBase, task_vars: dict[str, Any]) -> dict[str, Any]:
     )
     # Whatever ends the wait (a task's timeout) leaves the module to bring to an end what it has begun.
     printed, _complaints = process.communicate(json.dumps({"ANSIBLE_MODULE_ARGS": options}, default=_as_text).encode())
-    try:
-        result = json.loads(printed)
-    except ValueError:
-        return {"failed": True, "module_stdout": "", "rc": process.returncode}
-    return result if _MARKS_WHAT_IS_TRUSTED else _untrusted(result)
+    answer = {"stdout": printed.decode(errors="replace"), "stderr": "", "rc": process.returncode}
+    return _parsed(action, answer)
+
+
+def _parsed(action: ActionBase, answer: dict[str, Any]) -> dict[str, Any]:
+    """What the module said, read the way in which Ansible reads every module's answer: warnings, trust and all."""
+    if _PROFILES:
+        data: dict[str, Any] = action._parse_returned_data(answer, _PROFILE)
+    else:
+        data = wrap_var(action._parse_returned_data(answer))  # type: ignore[call-arg]
+    remove_internal_keys(data)
+    return data
 
 
 def _environment(action: ActionBase) -> dict[str, str]:
@@ -78,11 +89,3 @@ def _environment(action: ActionBase) -> dict[str, str]:
 def _as_text(value: Any) -> str:
     """What JSON does not know: dates, and values that lie in a vault."""
     return str(value.isoformat() if hasattr(value, "isoformat") else value)
-
-
-def _untrusted(result: dict[str, Any]) -> dict[str, Any]:
-    """Before 2.19, what is not to be taken for a template has to be said."""
-    from ansible.utils.unsafe_proxy import wrap_var  # noqa: PLC0415
-
-    wrapped: dict[str, Any] = wrap_var(result)
-    return wrapped
