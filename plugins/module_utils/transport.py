@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 _PASSING = frozenset({408, 500, 502, 503, 504})
 _MOST_CONNECTIONS = 64
+_WHOLE_SECOND = timedelta(seconds=1)
 #: A wait without the server's word on it: doubled each time, never longer than this.
 _LONGEST_BACKOFF = 20.0
 #: A wait that nobody waits, in seconds: servers send numbers without end.
@@ -138,8 +139,10 @@ class _Shared:
             return self.now()
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        with self.lock:
-            self._clock = (moment, time.monotonic())
+        # Whole seconds: an answer of the same second must not set the clock back, or what was due is not due any more.
+        if not timedelta(0) <= self.now() - moment < _WHOLE_SECOND or self._clock is None:
+            with self.lock:
+                self._clock = (moment, time.monotonic())
         return moment
 
     def now(self) -> datetime:

@@ -825,3 +825,16 @@ def test_origins() -> None:
     assert origin("https://gitlab.example.com:8443") != origin("https://gitlab.example.com")
     assert origin("https://[::1]:8443") == "https://::1:8443"
     assert origin("https://gitlab.example.com:port") == origin("https://[::1") == ""
+
+
+def test_the_servers_clock_never_goes_back_within_a_second() -> None:
+    """A `Date` tells whole seconds: an answer of the same second says nothing that is not known better by then."""
+    shared = transport_module._Shared(max_wait=1)
+    shared.hear("Sun, 22 Nov 2026 10:00:00 GMT")
+    time.sleep(0.05)
+    before = shared.now()
+    shared.hear("Sun, 22 Nov 2026 10:00:00 GMT")
+    assert shared.now() >= before
+    # What is further off is a correction.
+    shared.hear("Sun, 22 Nov 2026 09:59:00 GMT")
+    assert shared.now() < before
