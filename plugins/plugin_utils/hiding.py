@@ -18,8 +18,6 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from .running_here import can_run_here, run_here
-
 display = Display()
 
 #: What a module of this collection always returns, unless it broke.
@@ -68,11 +66,7 @@ class HidingAction(ActionBase):
         before = self._task.environment
         self._task.environment = [*(before or []), variables] if variables else before
         try:
-            answer: dict[str, Any] = (
-                run_here(self, task_vars or {})
-                if can_run_here(self, task_vars or {})
-                else self._execute_module(task_vars=task_vars)
-            )
+            answer: dict[str, Any] = self._execute_module(task_vars=task_vars)
         finally:
             self._task.environment = before
         return answer

@@ -399,7 +399,7 @@ def test_ctrl_c_leaves_a_consistent_state(scene: Scene, tmp_path: Path, whom: st
     store = {"type": "directory", "path": str(tmp_path / "secrets"), "key": "{name}"}
     options = {"tokens": many(40), "defaults": DEFAULTS, "store": store, "parallelism": 2}
     # What is left would take far longer than Ansible takes to end.
-    scene.server.control("PUT", "/latency", {"seconds": 0.5})
+    scene.server.control("PUT", "/latency", {"seconds": 1.0})
     running = Running(scene, [{MODULE: options}])
     running.until(6)
     if whom == "everybody":
