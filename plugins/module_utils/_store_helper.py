@@ -152,7 +152,7 @@ class HelperStore(Store):
         """Helpers have no locks: the runs of one node exclude each other there; other nodes are told by an entry.
 
         Whoever writes its name, waits, and still finds it there has the lock. A process that sleeps past its lease between
-        its last look and a write can break it: serialise such runs in CI (docs/security.md).
+        its last look and a write can break it: serialise such runs in CI (guarantee B in docs/lifecycle.md).
         """
         with only_once(*self.site):
             self._acquire(patience)
