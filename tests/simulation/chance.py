@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 from . import convergence, faults, invariants
 from .explore import Tally, Trail
 from .invariants import Violation
 from .runs import Run, take_step
-from .scenarios import SCENARIOS, Scenario
+from .scenarios import NOTHING, SCENARIOS, Scenario
 from .world import World
 
 MOST_RUNS = 5
@@ -26,6 +27,18 @@ DELAYS = (
     timedelta(hours=12),
     timedelta(days=1, minutes=1),
     timedelta(days=100),
+)
+#: For how long a run may hang.
+_STALLS = (timedelta(minutes=5), timedelta(minutes=20), timedelta(days=1, hours=1))
+#: What a playbook may say from now on.
+_CHANGES: tuple[dict[str, Any], ...] = (
+    {"state": "rotated"},
+    {"state": "rotated", "overlap": NOTHING},
+    {"state": "rotated", "rotation": "in_place", "overlap": NOTHING},
+    {"duplicates": "keep_newest"},
+    {"duplicates": "keep_newest", "state": "rotated"},
+    {"permissions": frozenset({"read", "write"})},
+    {"state": "absent"},
 )
 
 
@@ -45,7 +58,7 @@ class History:
     def play(self) -> None:
         """Live through it, and through undisturbed runs afterwards. Raises `Violation`."""
         for number in range(self._random.randint(1, MOST_RUNS)):
-            self._run(self.scenario.run(self.world, later=number > 0 and self._random.random() < 0.5))
+            self._run(self._begin(first=number == 0))
             delay = self._random.choice(DELAYS)
             self._tell(f"{delay} later")
             convergence.pass_time(self.world, delay)
@@ -53,6 +66,17 @@ class History:
         self._tell("undisturbed runs")
         convergence.pass_time(self.world, timedelta(seconds=31))
         self.steps += convergence.check_chain(self.scenario, self.world, chain)
+
+    def _begin(self, *, first: bool) -> Run:
+        """A run of the scenario's, or one of somebody who has changed the playbook."""
+        if first or self._random.random() < 0.6:
+            return self.scenario.run(self.world, later=not first and self._random.random() < 0.5)
+        changes = self._random.choice(_CHANGES)
+        if changes.get("rotation") == "in_place" and self.world.dialect.rotation is None:
+            changes = {}
+        self._tell(f"changed to {changes}")
+        wish = self.scenario.later.with_values(**changes)
+        return Run(wish, self.world.dialect, credential=self.scenario.credential)
 
     def _run(self, run: Run) -> None:
         random = self._random
@@ -77,6 +101,10 @@ class History:
         random, world = self._random, self.world
         if random.random() < 0.3:
             convergence.pass_time(world, timedelta(milliseconds=random.randint(1, 1500)))
+        if random.random() < 0.003:
+            stall = random.choice(_STALLS)
+            self._tell(f"nothing goes on for {stall}")
+            convergence.pass_time(world, stall)
         if world.late and random.random() < 0.1:
             late = random.choice(world.late)
             self._tell("what was sent is carried out")

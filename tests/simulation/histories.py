@@ -215,6 +215,7 @@ def f13() -> Play:
     again = play.begin_alone(wish)
     play.finish(node_a)
     assert play.in_hand() == "2"
+    play.later(MINUTE)
     play.finish(again)
     assert play.in_hand() == "2"
     return play

@@ -10,17 +10,20 @@ the entry.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ansible_collections.tokensmith.access.plugins.module_utils import effects
 from ansible_collections.tokensmith.access.plugins.module_utils.record import Record, parse_record
 
-from .world import PLACE, Deliver, Row, World
+from .world import PLACE, START, Deliver, Row, World
 
 if TYPE_CHECKING:
     from .runs import Run
 
+#: Servers tell the time in whole seconds.
+_SECOND = timedelta(seconds=1)
 #: Extra live tokens that a mint may leave behind for a while.
 EXTRA = 1
 
@@ -49,6 +52,10 @@ def check_step(before: World, after: World, run: Run | None, effect: effects.Eff
     if run is not None and (run.wish.state == "absent" or (run.place is None and run.wish.secret is None)):
         # The user gives the token up, and with it what the guarantees are about; or (D) they claim nothing.
         after.memory = replace(after.memory, given_up=True)
+    if run is not None and (overlap := run.wish.overlap.after(START) - START) < after.memory.overlap:
+        after.memory = replace(after.memory, overlap=overlap)
+    if run is not None and before.slots.get("record") != after.slots.get("record"):
+        _check_noted(before, after, run)
     if before.entry != after.entry:
         if run is not None and after.entry is not None:
             _check_entry(before, after, run)
@@ -160,7 +167,7 @@ def _check_ended(
             _check_ended_alone(before, row, run)
             return
         left = dict(before.memory.left).get(row.token.id)
-        if left is not None and before.clock < run.wish.overlap.after(left):
+        if left is not None and before.clock < left + after.memory.overlap - _SECOND:
             raise Violation("A (5)", "a token was revoked before its overlap was over", f"token {row.token.id}")
     if after.memory.given_up:
         return
@@ -171,13 +178,24 @@ def _check_ended(
 def _may_end_foreign(before: World, row: Row, run: Run) -> bool:
     record = record_of(before)
     wish = run.wish
+    if run.place is None:
+        keeping = wish.duplicates == "keep_newest"
+        return keeping or _appeared(row, run) or _older_than_presented(before, row, run)
     if wish.state == "absent" and (wish.duplicates == "keep_newest" or wish.id == row.token.id):
         return True
-    if wish.duplicates == "keep_newest":
-        return run.place is None or row.token.id in dict(record.retiring) or _in_window(before, row, record)
-    if run.place is None:
-        return _appeared(row, run) or _older_than_presented(before, row, run)
-    return _in_window(before, row, record)
+    return row.token.id in dict(record.retiring) or _in_window(before, row, record)
+
+
+def _check_noted(before: World, after: World, run: Run) -> None:
+    """What is retired one day has to be noted by a run that was told so."""
+    wish = run.wish
+    noted = dict(record_of(after).retiring).keys() - dict(record_of(before).retiring).keys()
+    for token_id in noted:
+        row = after.rows[token_id]
+        told = wish.duplicates == "keep_newest" or wish.id == token_id
+        kept = row.secret in after.memory.been | {after.entry, after.memory.last}
+        if row.maker == "someone" and row.token.live(after.clock) and not told and not kept:
+            raise Violation("A (4)", "a token of someone else is to be retired", f"token {token_id}")
 
 
 def _older_than_presented(before: World, row: Row, run: Run) -> bool:

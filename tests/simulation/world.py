@@ -63,6 +63,8 @@ class Memory:
     given_up: bool = False
     #: the consumer of a run without a store was saved a working one
     saved: bool = False
+    #: the shortest overlap that a run was told
+    overlap: timedelta = timedelta.max
     #: tokens whose secret left the entry, and when
     left: tuple[tuple[str, datetime], ...] = ()
     #: the last secret that was in the entry, and those that were replaced
@@ -205,7 +207,7 @@ class World:
             case effects.Wait(seconds):
                 return self.pass_time(timedelta(seconds=seconds))
             case effects.Now():
-                return self.clock
+                return self.date()
             case effects.Reserve() | effects.MakeSureOfTime():
                 return None
             case effects.Verify(secret):
@@ -237,6 +239,10 @@ class World:
                 return self.revoke(token_id)
         raise AssertionError(effect)
 
+    def date(self) -> datetime:
+        """The time as servers tell it: with every answer, in whole seconds."""
+        return self.clock.replace(microsecond=0)
+
     def listing(self, rows: tuple[Row, ...] | None = None) -> effects.Listing:
         rows = tuple(self.rows.values()) if rows is None else rows
         shown = tuple(
@@ -244,7 +250,7 @@ class World:
             for row in rows
             if row.token.live(self.clock) or (self.dialect.lists_dead and not row.token.revoked)
         )
-        return effects.Listing(shown, self.clock)
+        return effects.Listing(shown, self.date())
 
     def mint(
         self,
