@@ -77,6 +77,9 @@ class HidingAction(ActionBase):
         if "module_stdout" in answer or "module_stderr" in answer or not _SIGNS_OF_LIFE & answer.keys():
             return self._broken(answer)
         hidden = holds_secret(answer)
+        if hidden and answer.get("failed"):
+            # Up to 2.18, and with some callbacks later too, the reason would be hidden with the rest. It has no secret in it.
+            display.error(str(answer.get("msg")), wrap_text=False)
         prepared = (answer.get("diff") or {}).get("prepared")
         # What is hidden is hidden with its diff, and in a loop callbacks look for diffs inside `results`: the plan, which
         # has no secret in it, would not be seen.
