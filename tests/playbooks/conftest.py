@@ -71,15 +71,6 @@ def interpreter() -> Path:
     return ansible_playbook().with_name("python")
 
 
-@pytest.fixture
-def packed_only(tmp_path: Path, interpreter: Path) -> Path:
-    """Return another name of that Python, with which modules are packed up and sent as to any other host."""
-    wrapper = tmp_path / "another-python"
-    wrapper.write_text(f'#!/bin/sh\nexec {interpreter} "$@"\n', encoding="utf-8")
-    wrapper.chmod(0o755)
-    return wrapper
-
-
 def isolated_environment(folder: Path, tmp: Path) -> dict[str, str]:
     """Return an environment in which Ansible finds its settings, and leaves its traces, in the folder only."""
     (folder / "home").mkdir()
