@@ -197,12 +197,14 @@ def _held_secret(value: str) -> Secret:
 
 def _headers(value: Mapping[str, Any] | None) -> dict[str, str]:
     headers = {}
-    for name, text in ((str(name), str(content)) for name, content in (value or {}).items()):
+    for place, (key, content) in enumerate((value or {}).items(), 1):
+        name, text = str(key), str(content)
         named = name.isascii() and name.replace("-", "").isalnum()
         if not (named and text.isascii() and text.isprintable() and text == text.strip()):
             raise InvalidOption(
                 "http_headers",
-                f"the header {printable(name)} cannot be sent as given.",
+                # Not even its name: of a text with an equals sign, Ansible takes what is before it for one.
+                f"number {place} of them cannot be sent as given.",
                 "Use printable ASCII without spaces around it.",
             )
         headers[name] = text

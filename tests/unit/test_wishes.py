@@ -359,11 +359,11 @@ def test_files_that_are_there(tmp_path: Path) -> None:
     ],
 )
 def test_headers_that_cannot_be_sent(headers: dict[str, str]) -> None:
-    """Their values are secrets: nothing of them is quoted."""
-    name = next(iter(headers))
-    assert message_of(connect, http_headers=headers) == (
-        f"http_headers: the header {name} cannot be sent as given. Use printable ASCII without spaces around it."
-    )
+    """Nothing of them is quoted, not even their names: of a text with an equals sign, what is before it is taken for one."""
+    for place, given in ((1, headers), (2, {"X-Fine": "blue", **headers})):
+        assert message_of(connect, http_headers=given) == (
+            f"http_headers: number {place} of them cannot be sent as given. Use printable ASCII without spaces around it."
+        )
 
 
 def test_a_header_name_that_yaml_reads_as_a_number() -> None:
