@@ -34,15 +34,12 @@ IN_TOKEN_SET = {"entry": "tokens[]", "common": "defaults"}
 IN_ROLE = {"entry": "tokens_platforms[].tokens[]", "common": "tokens_platforms[].defaults"}
 #: What the role gives or takes by itself.
 NOT_IN_ROLE = {"secret", "return_secret", "approved_plan", "tokens", "defaults"}
-#: A role's specification says itself what is secret.
-SECRET = {"auth_token", "auth_password", "http_headers"}
 KEY = {
     "description": [
         "What the hooks call the token's secret. Left out, it is the platform's O(tokens_platforms[].name), the kind and the "
         "name of the owner and the name of the token, with slashes between them, as in C(gitlab/project/platform/app/deploy).",
     ],
     "type": "str",
-    "no_log": False,
 }
 
 
@@ -138,19 +135,19 @@ def role_part() -> dict[str, Any]:
         "type": "dict",
         "suboptions": common,
     }
-    return {name: as_specification(name, option) for name, option in part.items()}
+    return {name: as_specification(option) for name, option in part.items()}
 
 
-def as_specification(name: str, option: dict[str, Any]) -> dict[str, Any]:
-    """An option as a role's argument specification has it."""
-    option = {**option, **({"no_log": True} if name in SECRET else {})}
-    # ansible-lint knows none here, and one name is enough.
-    option.pop("aliases", None)
+def as_specification(option: dict[str, Any]) -> dict[str, Any]:
+    """An option as a role's argument specification has it.
+
+    Nothing is said of `no_log`: it would hide nothing, and make releases before 2.19 choke on a value that is encrypted
+    in its place. Nor of aliases, which ansible-lint does not know here.
+    """
+    option = {key: value for key, value in option.items() if key != "aliases"}
     inner = option.pop("suboptions", None)
     if inner is not None:
-        option["options"] = {
-            each: as_specification(each, value) for each, value in inner.items() if each not in NOT_IN_ROLE
-        }
+        option["options"] = {each: as_specification(value) for each, value in inner.items() if each not in NOT_IN_ROLE}
     return option
 
 

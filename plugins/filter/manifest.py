@@ -19,6 +19,7 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "outcome": manifest.outcome_of,
     "owners": manifest.owners,
     "plans": manifest.plans_of,
+    "platform": manifest.without_tokens,
     "platforms": manifest.chosen,
     "problems": manifest.problems,
     "tokens": manifest.tokens_for,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -97,7 +98,9 @@ def chosen(
 
 def _grounded(platform: Options, folder: str) -> dict[str, Any]:
     """The platform with relative paths made absolute: a module would take them to be relative to its playbook."""
-    found = {**platform, "tokens": list(_tokens(platform))}
+    found = {**platform, "tokens": [_worded(token) for token in _tokens(platform)]}
+    if found.get("defaults"):
+        found["defaults"] = _worded(found["defaults"])
     for name in _PATHS:
         if found.get(name):
             found[name] = _absolute(found[name], folder)
@@ -110,6 +113,11 @@ def _grounded(platform: Options, folder: str) -> dict[str, Any]:
         for token in found["tokens"]
     ]
     return found
+
+
+def _worded(options: Options) -> dict[str, Any]:
+    """Dates as texts: YAML makes a date of what looks like one, and older releases of Ansible cannot pass it on."""
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in options.items()}
 
 
 def _grounded_store(store: Options, folder: str) -> dict[str, Any]:
@@ -143,6 +151,11 @@ def _in_state(platform: Options, state: str, overlap: str | None, duplicates: st
             # One that is rotated in place has no second life that could overlap.
             own = overlap is None or rotation == "in_place"
             yield {**token, "state": state, **({} if own else {"overlap": str(overlap)})}
+
+
+def without_tokens(platform: Options) -> dict[str, Any]:
+    """The platform without what may be long."""
+    return {name: value for name, value in platform.items() if name != "tokens"}
 
 
 def hooked(platform: Options) -> list[dict[str, Any]]:

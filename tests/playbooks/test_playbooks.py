@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+import subprocess
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from playbooks.conftest import ansible_playbook
 from playbooks.fleet import CI, REPORTING, Fleet, Options
 from stand_in.gitlab import fixtures
 from stand_in.launch import StandIn
@@ -35,19 +38,42 @@ def fleet(playbook: Callable[..., Any], gitlab: StandIn, tmp_path: Path) -> Flee
 
 
 def test_a_manifest_file_is_planned_and_applied(fleet: Fleet) -> None:
-    """As in the documentation. Paths begin in the current folder, and plan plans whatever the manifest says."""
-    manifest = {"tokens_platforms": [fleet.gitlab(CI)], "tokens_plan_file": "plan.json", "tokens_action": "apply"}
-    manifest["tokens_platforms"][0]["auth_token"] = "{{ gitlab_token }}"
-    (fleet.folder / "manifest.yml").write_text(yaml.safe_dump(manifest))
-    (fleet.folder / "vault.yml").write_text(yaml.safe_dump({"gitlab_token": fixtures.ROOT_TOKEN}))
-    files = ("-e", "@manifest.yml", "-e", "@vault.yml")
-    planned = fleet.succeeds("plan", args=files)
-    assert "+ create  project platform/app  ci  read_api" in planned.stdout
+    """As in the documentation. Paths begin in the current folder, and plan plans whatever the manifest says.
+
+    The credential is encrypted in its place, and YAML takes the date for a date.
+    """
+    (fleet.folder / "password").write_text("correct horse battery staple")
+    env = {"ANSIBLE_VAULT_PASSWORD_FILE": "password"}
+    encrypted = subprocess.check_output(
+        [ansible_playbook().with_name("ansible-vault"), "encrypt_string", "--stdin-name", "    auth_token"],
+        env={**os.environ, **env},
+        input=fixtures.ROOT_TOKEN,
+        cwd=fleet.folder,
+        text=True,
+        stderr=subprocess.DEVNULL,
+    )
+    end = (date.fromisoformat(fleet.server.clock()["now"][:10]) + timedelta(days=60)).isoformat()
+    manifest = f"""
+tokens_action: apply
+tokens_plan_file: plan.json
+tokens_platforms:
+  - name: gitlab
+    platform: gitlab
+    url: {fleet.server.url}
+    store: {{type: directory, path: secrets}}
+    defaults: {{expires_at: {end}}}
+    tokens:
+      - {{owner: {{project: platform/app}}, name: ci, permissions: [read_api], access_level: 20, expires_at: {end}}}
+{encrypted}"""
+    (fleet.folder / "manifest.yml").write_text(manifest)
+    files = ("-e", "@manifest.yml")
+    planned = fleet.succeeds("plan", args=files, env=env)
+    assert f"+ create  project platform/app  ci  read_api, until {end}" in planned.stdout
     assert fleet.writes() == []
     assert len(json.loads(fleet.text_of("plan.json"))["platforms"][0]["plan"]) == 1
-    fleet.succeeds("apply", args=(*files, "-vvvv"))
+    fleet.succeeds("apply", args=(*files, "-vvvv"), env=env)
     assert fleet.stored("ci") in fleet.server.secrets()
-    refused = fleet.fails("apply", args=files)
+    refused = fleet.fails("apply", args=files, env=env)
     assert "Plan again." in refused.output
 
 

@@ -126,6 +126,8 @@ def test_a_manifest_that_makes_no_sense_is_refused_before_anything_is_sent(fleet
         keys=step("plan", fleet.gitlab({**CI, "key": "same"}, {**REPORTING, "key": "same"}, hooks=hooks)),
         nobody=step("plan", fleet.gitlab({**CI, "owner": {"project": None}})),
         misspelt=step("plan", fleet.gitlab({**CI, "expires": "90d"})),
+        # A message that quoted it would show a credential.
+        headers=step("plan", fleet.gitlab(CI, http_headers=fixtures.ROOT_TOKEN)),
         kind=step("plan", {**fleet.gitlab(CI), "platform": "gitea"}),
         action=step("main", fleet.gitlab(CI), tokens_action="destroy"),
         main=step("main", fleet.gitlab(CI)),
@@ -138,6 +140,7 @@ def test_a_manifest_that_makes_no_sense_is_refused_before_anything_is_sent(fleet
         "keys": "several tokens would have the key same",
         "nobody": "has an owner that names nobody",
         "misspelt": "expires",
+        "headers": "http_headers",
         "kind": "gitea",
         "action": "destroy",
     }.items():

@@ -45,10 +45,8 @@ STORE = {"type": "directory", "path": "secrets"}
 
 
 def facts(option: Options) -> Options:
-    """What an option takes, without what is said about it. `no_log: False` only says that a name is no secret's."""
+    """What an option takes, without what is said about it."""
     kept = {key: option[key] for key in ("type", "elements", "choices", "required") if option.get(key)}
-    if option.get("no_log"):
-        kept["no_log"] = True
     if "options" in option:
         kept["options"] = {name: facts(inner) for name, inner in option["options"].items()}
     return kept
