@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidOption
 from .lifetimes import Expiry, Lifetime, parse_date, parse_lifetime
-from .redaction import Secret, printable
+from .redaction import Secret
 from .tokens import OwnerRef, WantedToken
 from .transport import Connection, check_url, origin
 

@@ -360,8 +360,8 @@ def test_files_that_are_there(tmp_path: Path) -> None:
 )
 def test_headers_that_cannot_be_sent(headers: dict[str, str]) -> None:
     """Nothing of them is quoted, not even their names: of a text with an equals sign, what is before it is taken for one."""
-    for place, given in ((1, headers), (2, {"X-Fine": "blue", **headers})):
-        assert message_of(connect, http_headers=given) == (
+    for place, sent in ((1, headers), (2, {"X-Fine": "blue", **headers})):
+        assert message_of(connect, http_headers=sent) == (
             f"http_headers: number {place} of them cannot be sent as given. Use printable ASCII without spaces around it."
         )
 
