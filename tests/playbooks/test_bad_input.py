@@ -93,6 +93,7 @@ def test_owners(scene: Scene) -> None:
     assert all(story[step].requests == [] for step in ("two", "empty", "null", "nulls", "blank", "other_platforms"))
 
 
+@pytest.mark.any_core
 def test_names_and_permissions(scene: Scene) -> None:
     story = scene.play(
         empty_name=token(WISH, name=""),
@@ -139,6 +140,7 @@ def test_names_and_permissions(scene: Scene) -> None:
     )
 
 
+@pytest.mark.any_core
 def test_lifetimes(scene: Scene) -> None:
     dated = without("expires_in")
     in_place = {"rotation": "in_place", "state": "rotated"}
@@ -197,6 +199,7 @@ def test_lifetimes(scene: Scene) -> None:
     )
 
 
+@pytest.mark.any_core
 def test_the_connection(scene: Scene) -> None:
     base = scene.server.url
     story = scene.play(
@@ -242,6 +245,7 @@ def test_the_connection(scene: Scene) -> None:
     assert "größeres" not in story.output
 
 
+@pytest.mark.any_core
 def test_credentials(scene: Scene) -> None:
     """Unknown, expired, revoked, of the wrong kind, too narrow, or not allowed to do this."""
     story = scene.play(
@@ -287,6 +291,7 @@ def test_credentials(scene: Scene) -> None:
             assert word in page["msg"], f"{step}: {word!r} is not in {page['msg']!r}"
 
 
+@pytest.mark.any_core
 def test_permissions_that_the_server_refuses(scene: Scene) -> None:
     """Unknown names are passed through with a warning; the server has the last word, and nothing comes of it."""
     story = scene.play(
@@ -309,6 +314,7 @@ def test_permissions_that_the_server_refuses(scene: Scene) -> None:
     assert [each for page in story.values() for each in page.live("ci")] == []
 
 
+@pytest.mark.any_core
 def test_servers_that_are_not_what_they_should_be(scene: Scene) -> None:
     """A login page, another product, a redirect, a proxy's page, maintenance, a broken answer."""
     json_404 = {"status": 404, "body": '{"statusCode": 404, "error": "Not Found"}', "content_type": "application/json"}
@@ -350,6 +356,7 @@ def test_servers_that_are_not_what_they_should_be(scene: Scene) -> None:
             assert page.writes == [], step
 
 
+@pytest.mark.any_core
 def test_servers_that_cannot_be_reached(scene: Scene, tmp_path: Path) -> None:
     """Nobody listens, an unknown name, a certificate of nobody's, and one that is trusted because we say so."""
     with socket.socket() as closed:
@@ -422,6 +429,7 @@ def test_options_that_ansible_itself_refuses(scene: Scene) -> None:
     )
 
 
+@pytest.mark.any_core
 def test_seeds_of_doubt(scene: Scene) -> None:
     """Two live tokens of one name, two accounts of one address, an end that the copied lifetime would exceed."""
     twin: dict[str, Any] = {"project": fixtures.PROJECT, "name": "ci", "access_level": 20, "scopes": ["read_api"]}

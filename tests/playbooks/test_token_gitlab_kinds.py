@@ -12,6 +12,8 @@ import pytest
 from playbooks.support import Scene, check, seed, switch, token
 from stand_in.gitlab import fixtures
 
+pytestmark = pytest.mark.any_core
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from playbooks.support import Scene, advance, seed, token
 from stand_in.gitlab import fixtures
+
+pytestmark = pytest.mark.any_core
 
 OWNER = {"owner": {"project": fixtures.PROJECT}}
 WISH: dict[str, Any] = {**OWNER, "name": "ci", "permissions": ["read_api"], "access_level": 20, "expires_in": "90d"}
