@@ -71,7 +71,18 @@ def disguises(secret: str) -> set[str]:
         html.escape(secret),
         html.escape(secret, quote=False),
         *(form.rstrip(padding) for form in coded for padding in ("", "=")),
+        *_inside_base64(raw),
     }
+
+
+def _inside_base64(raw: bytes) -> Iterator[str]:
+    """What of an encoded text comes of the secret alone, with anything before it and behind it (`user:secret`, for one)."""
+    for before in range(3):
+        first, end = -(-before * 8 // 6), (before + len(raw)) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            core = encode(bytes(before) + raw).decode()[first:end]
+            if len(core) >= _FREE_STANDING:
+                yield core
 
 
 class Redactor:

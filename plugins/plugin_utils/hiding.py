@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 display = Display()
 
@@ -44,14 +48,23 @@ class HidingAction(ActionBase):
             display.warning(
                 "ANSIBLE_KEEP_REMOTE_FILES leaves the module's files behind, with every option in them, secret ones too."
             )
-        # With -vvv, connection plugins print what a module prints, unless the play context says not to.
-        shown, self._play_context.no_log = self._play_context.no_log, True
-        try:
+        with self._silence():
             answer = self.execute(task_vars, {})
-        finally:
-            self._play_context.no_log = shown
         result.update(self._presentable(answer))
         return result
+
+    @contextmanager
+    def _silence(self) -> Iterator[None]:
+        """With -vvv, connection plugins print what a module prints, unless their play context, a copy, says not to."""
+        contexts = [self._play_context, getattr(self._connection, "_play_context", None)]
+        before = [(context, context.no_log) for context in contexts if context is not None]
+        for context, _shown in before:
+            context.no_log = True
+        try:
+            yield
+        finally:
+            for context, shown in reversed(before):
+                context.no_log = shown
 
     def execute(self, task_vars: dict[str, Any] | None, variables: dict[str, str]) -> dict[str, Any]:
         """Run the module, with these variables in its environment and the task's time limit.
