@@ -14,6 +14,9 @@ CORES := 2.16 2.18 2.19 2.20 2.21
 # The environment for everything: see tools/run. Each command says how long it took.
 run = TIMEFORMAT='== $@: %0R s'; time tools/run
 pytest = $(run) python -m pytest $(1) $(ARGS) | tee .cache/logs/$@.txt
+# By two workers, each with stand-in servers of its own.
+WORKERS ?= 2
+side_by_side = --numprocesses=$(WORKERS) --dist=worksteal
 
 # The slow ones first: they are started in this order.
 GATE := sanity playbooks molecule unit package ansible-lint types docs style licences
@@ -67,7 +70,7 @@ unit: setup ## Tests of the plugins, in memory and on loopback, and of the stand
 	@$(call pytest,tests/unit tests/simulation tests/stand_in_tests --ignore=tests/stand_in_tests/community_general)
 
 playbooks: setup aws ## Tests through the real ansible-playbook
-	@$(call pytest,tests/playbooks)
+	@$(call pytest,tests/playbooks $(side_by_side))
 
 molecule: setup ## Stories of the role, each in a playbook of its own
 	@cd extensions && TIMEFORMAT='== $@: %0R s'; time ../tools/run molecule test --all | tee ../.cache/logs/$@.txt

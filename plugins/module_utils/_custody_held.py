@@ -37,6 +37,8 @@ class Held:
     known: bool
     #: whether something in the record has changed that is not written yet
     dirty: bool = False
+    #: id of the token that a rotation in place left, and that is to be rotated again
+    child: str | None = None
 
     def noting(self, record: Record) -> Held:
         return self if record == self.record else replace(self, record=record, dirty=True)

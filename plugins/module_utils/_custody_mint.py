@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .minting import Terms
     from .planning import Judgement
     from .record import Place, Record
-    from .tokens import Evidence, Minted, MintSpec, Owner, Policy, WantedToken
+    from .tokens import Evidence, Minted, MintSpec, Owner, Policy, Token, WantedToken
 
 
 def mint(
@@ -44,14 +44,25 @@ def mint(
     own = yield from guarded(wish, owner, judgement)
     yield MakeSureOfTime()
     giving_way = [token.id for token in judgement.strangers]
-    if judgement.current is not None and not judgement.in_place:
-        giving_way.append(judgement.current.id)
+    if judgement.current is not None:
+        if judgement.in_place:
+            held = _noting_current(held, judgement.current)
+        else:
+            giving_way.append(judgement.current.id)
     held = yield from open_window(held, listing, giving_way, place)
     minted = yield from _send(judgement, held, listing, spec, expires_at, own=own, terms=terms)
     held = yield from bring_in(held, minted, place, undoable=not judgement.in_place)
     yield from let_in(minted.secret, minted)
     held = yield from settle(wish, held, minted.secret, minted.token.id, listing, place)
     return held, minted
+
+
+def _noting_current(held: Held, token: Token) -> Held:
+    """Row 8: what is rotated in place is current, or its own new secret would make it an orphan where it keeps its id."""
+    current = held.record.current
+    if token.id in (held.child, current.id if current else None):
+        return held
+    return held.noting(replace(held.record, current=Known(token.id, "", token.updated_at)))
 
 
 def open_window(held: Held, listing: Listing, giving_way: Collection[str], place: Place) -> Steps[Held]:

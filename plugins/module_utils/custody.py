@@ -57,14 +57,14 @@ def keep(wish: WantedToken, owner: Owner, terms: Terms, place: Place) -> Steps[O
         return (yield from make_absent(wish, owner, listing, held, terms, place))
     held = yield from _finish_what_died(wish, held, listing, terms, place)
     held, proof, listing = yield from prove(wish, owner, held, listing, terms, place)
-    held = _adopt_child(wish, held, proof, listing)
+    held = _note_child(wish, held, proof, listing, terms)
     held, listing = yield from _end_orphans(held, listing, proof, place)
     held = _forget(held, listing)
     if held.dirty:
         # Also where what follows is refused: windows have to close, whatever else is in the way.
         yield from save(held.record, place)
     account = Account(
-        current=held.record.current.id if held.record.current else None,
+        current=held.child or (held.record.current.id if held.record.current else None),
         retiring=dict(held.record.retiring),
         may_retire=proof.may_retire,
     )
@@ -251,28 +251,38 @@ def _adopt(
 # --- orphans, windows, predecessors -----------------------------------------------------------------------------------------
 
 
-def _adopt_child(wish: WantedToken, held: Held, proof: Proof, listing: Listing) -> Held:
-    """Row 36: what a rotation in place made, whose answer nobody got, is current. To rotate it keeps its family and user."""
+def _note_child(wish: WantedToken, held: Held, proof: Proof, listing: Listing, terms: Terms) -> Held:
+    """Row 36: what a rotation in place made, whose answer nobody got. It is minted, by an empty fingerprint: nobody's."""
     record = held.record
     before = None if record.current is None else find(listing, record.current.id)
     if wish.rotation != "in_place" or proof.holding.state != "rejected" or (before and before.live(listing.at)):
         return held
-    children = record.orphans(listing.tokens, listing.at, spare=frozenset())
-    if len(children) != 1:
+    window = record.window
+    over = window is None or (window.end is not None and listing.at >= window.end)
+    if over and record.minted is None:
+        # That rotation was brought to its end: whatever appeared meanwhile is no child of it.
         return held
-    nobodys = Known(children[0].id, "", children[0].updated_at)
-    minted = record.minted if record.minted and record.minted.id == nobodys.id else None
-    return held.noting(replace(record, current=minted or nobodys))
+    children = record.orphans(listing.tokens, listing.at, spare=frozenset())
+    if len(children) != 1 or terms.capabilities.rotation_keeps_id:
+        return held
+    child = children[0]
+    if not planning.differences(wish, child, terms).keys() <= {"expiry"}:
+        # It will not be rotated but replaced, and so is an orphan.
+        return held
+    if record.minted is not None and record.minted.id == child.id:
+        return replace(held, child=child.id)
+    return replace(held.noting(replace(record, minted=Known(child.id, "", child.updated_at))), child=child.id)
 
 
 def _end_orphans(held: Held, listing: Listing, proof: Proof, place: Place) -> Steps[tuple[Held, Listing]]:
     """Row 23: what a mint of ours left behind, and nothing else."""
-    spare = frozenset({proof.holding.token_id} if proof.holding.token_id else ())
+    spare = frozenset(filter(None, (proof.holding.token_id, held.child)))
     orphans = held.record.orphans(listing.tokens, listing.at, spare=spare)
     ended = {token.id for token in orphans}
     minted = held.record.minted
     if minted is not None and minted.id in ended:
-        yield from _make_sure_that_nobody_has(minted, place)
+        if minted.fingerprint:
+            yield from _make_sure_that_nobody_has(minted, place)
         held = held.noting(replace(held.record, minted=None))
     for token in orphans:
         yield Revoke(token.id)
@@ -290,9 +300,13 @@ def _make_sure_that_nobody_has(minted: Known, place: Place) -> Steps[None]:
 
 def _forget(held: Held, listing: Listing) -> Held:
     """Row 20: nothing of a mint can appear any more, and nothing of it is left; nor of predecessors that were due."""
-    record = held.record.without_gone(listing.tokens, listing.at)
+    record, minted = held.record.without_gone(listing.tokens, listing.at), held.record.minted
     window = record.window
-    return held.noting(record.closed() if window and window.end and listing.at >= window.end else record)
+    if window is not None and (window.end is None or listing.at < window.end):
+        return held.noting(record)
+    token = None if minted is None else find(listing, minted.id)
+    left = minted if token is not None and token.live(listing.at) else None
+    return held.noting(replace(record.closed(), minted=left))
 
 
 def retire(

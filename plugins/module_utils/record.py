@@ -119,7 +119,8 @@ class Record:
 
     def _is_ours(self, token: Token, now: datetime) -> bool:
         if self.minted is not None and token.id == self.minted.id:
-            return True
+            # Without a fingerprint nobody ever had its secret: if it was used all the same, it is someone else's.
+            return bool(self.minted.fingerprint) or token.last_used_at is None
         if self.window is None or token.id in self.window.known or token.last_used_at is not None:
             return False
         if token.created_at is None:

@@ -60,7 +60,7 @@ def run(server: StandIn, credential: str, options: Mapping[str, Any]) -> tuple[s
     platform = platforms.by_name("gitlab").connect(Connection(url=server.url, auth_token=Secret(credential)))
     wish = wishes.wish_from({**EMPTY, **wishes.DEFAULTS, "permissions": ["read_api"], "expires_in": "90d", **options})
     server.clear_requests()
-    _, outcome = applying.apply(wish, platform, no_lock, applying.Deadline(None, margin=0))
+    _owner, outcome = applying.apply(wish, platform, no_lock, applying.Deadline(None, margin=0))
     counts: Counter[str] = Counter()
     for request in server.requests():
         line = f"{request['method']} {request['path']}"

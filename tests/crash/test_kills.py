@@ -18,7 +18,7 @@ from .trial import DELAYS, Trial
 from .worlds import STORES, Folder, World
 
 #: Of the part that runs always: every so many steps, from another one on each platform, so that together they are all.
-STRIDE = 1 if FULL else 32
+STRIDE = 1 if FULL else 48
 #: Longer runs: they are in the part that runs always on one platform only.
 _CASES = [
     (platform, store, name)

@@ -180,23 +180,25 @@ class Folder:
 
 
 #: A helper that cannot replace an entry at once: it deletes, then adds, as some keyrings do. It does wrong as told in `orders`:
-#: a verb and a key's end, how often to pass it by first, whether to act at all, and what to do then (shell).
+#: at which call, from then on or once, whether to act at all, and what to do then. Few programs, for it is called often.
 HELPER = """#!/bin/sh
-cd "$(dirname "$0")" || exit 9
-input=$(cat)
+cd "${0%/*}" || exit 9
+IFS= read -r input
 key=$input
 if [ "$1" = store ]; then key=${input#*'"ServerURL": "'}; key=${key%%\\"*}; fi
-file=entries/$(printf %s "$key" | tr '/ ' '%_')
+file="entries/${key##*/}"
 act() {
   case $1 in
-    store) rm -f "$file"; printf %s "$input" > "$file.new"; mv "$file.new" "$file" ;;
-    get) if [ -e "$file" ]; then cat "$file"; else echo 'credentials not found in native keychain'; return 1; fi ;;
+    store) rm -f "$file"; printf '%s\\n' "$input" > "$file.new"; mv "$file.new" "$file" ;;
+    get) if [ -e "$file" ]; then IFS= read -r entry < "$file"; printf %s "$entry"
+         else echo 'credentials not found in native keychain'; return 1; fi ;;
     erase) rm -f "$file" ;;
   esac
 }
 if [ -e orders ]; then
   . ./orders
-  count=$(cat count 2>/dev/null || echo 0)
+  count=0
+  if [ -e count ]; then read -r count < count; fi
   echo $((count + 1)) > count
   if [ "$count" -eq "$at" ] || { [ "$count" -gt "$at" ] && [ "$for_ever" = yes ]; }; then
     [ "$first" = no ] || act "$1" > /dev/null
@@ -223,7 +225,7 @@ class Helper:
         program.write_text(HELPER)
         program.chmod(0o700)
         self.options = {"type": "credential_helper", "helper": str(program), "key": "k/{name}"}
-        self._file = self.folder / "entries" / f"tokensmith%k%{NAME.replace(' ', '-')}"
+        self._file = self.folder / "entries" / NAME.replace(" ", "-")
 
     def order(self, *, at: int, then: str, first: bool, for_ever: bool = False) -> None:
         """At call number `at`: act first or not, and then do something else than the protocol says."""
@@ -255,7 +257,7 @@ class Helper:
         return None if text is None else dict(json.loads(text))
 
     def leftovers(self) -> dict[str, str]:
-        kept = {self._file.name, f"{self._file.name}.record"}
+        kept = {self._file.name, f"{self._file.name}.record", f"{self._file.name}.spare"}
         files = [path for path in (self.folder / "entries").iterdir() if path.name not in kept]
         return {path.name: path.read_text() for path in files}
 

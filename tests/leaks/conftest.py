@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from crash.worlds import world_of
-from playbooks.conftest import running_servers, short_tmp, stand_in  # noqa: F401
 from stand_in.launch import StandIn
+
+from playbooks import conftest as playbook_tests
 
 from .plays import OWN, Stage
 from .running import FIGURES, Loud
@@ -20,11 +21,15 @@ from .running import FIGURES, Loud
 FULL = os.environ.get("LEAKS") == "full"
 REPORT = Path(__file__).parents[2] / ".cache" / "leaks.md"
 
+running_servers = playbook_tests.running_servers
+short_tmp = playbook_tests.short_tmp
+stand_in = playbook_tests.stand_in
+
 
 @pytest.fixture
 def stage(
-    stand_in: Callable[[str], StandIn],  # noqa: F811
-    short_tmp: Path,  # noqa: F811
+    stand_in: Callable[[str], StandIn],
+    short_tmp: Path,
     tmp_path: Path,
 ) -> Callable[[str], tuple[Stage, Loud]]:
     """A function from a platform to where plays take place and to what runs them, as new."""

@@ -233,7 +233,7 @@ def test_the_connection(scene: Scene) -> None:
             "basic": ("auth_method: GitLab has no basic", "token"),
             "line_break": ("auth_token: it holds a line break", "Trim it"),
             "not_ascii": ("auth_token: it holds", "not ASCII"),
-            "header": ("http_headers: the header X-Proxy cannot be sent", "printable ASCII"),
+            "header": ("http_headers: number 1 of them cannot be sent as given", "printable ASCII"),
             "no_ca": "ca_path: /nowhere/ca.pem does not exist",
             "no_patience": "timeout: 0 is too small",
             "malformed_secret": ("secret: it holds", "Trim it"),

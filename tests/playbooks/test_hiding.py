@@ -224,9 +224,10 @@ printf '%s\\nand this came after it: %s' "$answer" "$answer"
 
 
 @pytest.mark.parametrize(
-    ("wrapper", "rc"), [(KILLED, 137), (CRASHED, 1), (CHATTY, None)], ids=["killed", "crashed", "chatty"]
+    ("wrapper", "rc", "pipelining"),
+    [(KILLED, 137, "False"), (KILLED, 137, "True"), (CRASHED, 1, "False"), (CHATTY, None, "True")],
+    ids=["killed", "killed, piped", "crashed", "chatty"],
 )
-@pytest.mark.parametrize("pipelining", ["True", "False"])
 def test_a_module_that_breaks_shows_nothing(
     scene: Scene, tmp_path: Path, interpreter: Path, wrapper: str, rc: int | None, pipelining: str
 ) -> None:

@@ -51,7 +51,7 @@ def check_run(scenario: Scenario, world: World, run: Run, stage: str) -> None:
     if run.wish.state == "absent":
         _check_gone(world, run, stage)
         return
-    known = invariants.accounted(world)
+    known = invariants.accounted(world) | _waiting(world, run)
     _nothing_left(world, [row.token.id for row in world.live() if row.maker != "someone" and row.token.id not in known])
     if world.slots.get("next") is not None:
         raise Violation("A (2)", "there is still a secret on its way into the store", run.result)
@@ -71,6 +71,13 @@ def check_run(scenario: Scenario, world: World, run: Run, stage: str) -> None:
         _nothing_left(world, [each.token.id for each in world.live() if each.token.id not in fine])
     if stage == "still":
         _check_still(world, run)
+
+
+def _waiting(world: World, run: Run) -> set[str]:
+    """What a rotation in place left that is to be rotated again, by id (row 36)."""
+    minted = record_of(world).minted
+    refused = run.wish.rotation == "in_place" and isinstance(run.error, errors.Unaccounted)
+    return {minted.id} if refused and minted is not None else set()
 
 
 def _check_end(world: World, run: Run) -> None:

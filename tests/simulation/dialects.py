@@ -41,6 +41,7 @@ class Dialect:
             required={},
             updates=self.updates,
             rotate_in_place=self.rotation is not None,
+            rotation_keeps_id=self.rotation == "same",
             expiry_tolerance=timedelta(days=1),
             known_permissions=frozenset({"read", "write"}),
             shows_last_use=self.shows_last_use,

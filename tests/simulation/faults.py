@@ -207,7 +207,7 @@ def _disturbed_mint(
 
 def _send_late(world: World, effect: Any) -> None:
     world.late = (*world.late, Late(effect, world.clock + SETTLE - LAG))
-    if isinstance(effect, effects.Create):
+    if not isinstance(effect, effects.Revoke):
         _excuse(world)
 
 

@@ -64,6 +64,8 @@ def check_step(before: World, after: World, run: Run | None, effect: effects.Eff
         for row in before.rows.values():
             if not row.token.revoked and after.rows[row.token.id].token.revoked:
                 _check_ended(before, after, row, run, effect)
+        if run is not None and isinstance(effect, effects.Rotate):
+            _check_rotated(before, after, run, effect.token.id)
         _check_extra(after, run)
     _check_never_lost(before, after, effect)
 
@@ -175,6 +177,15 @@ def _check_ended(
         raise Violation("row 2", "a token was revoked while the store holds its secret", f"token {row.token.id}")
 
 
+def _check_rotated(before: World, after: World, run: Run, token_id: str) -> None:
+    """In place, the old secret ends."""
+    row, record = before.rows[token_id], record_of(before)
+    told = run.wish.duplicates == "keep_newest" or run.wish.id == token_id
+    told = told or (record.current is not None and record.current.id == token_id)
+    if row.maker == "someone" and row != after.rows[token_id] and not told and not _in_window(before, row, record):
+        raise Violation("A (4)", "a token of someone else was rotated", f"token {token_id}")
+
+
 def _may_end_foreign(before: World, row: Row, run: Run) -> bool:
     record = record_of(before)
     wish = run.wish
@@ -190,6 +201,11 @@ def _check_noted(before: World, after: World, run: Run) -> None:
     """What is retired one day has to be noted by a run that was told so."""
     wish = run.wish
     noted = dict(record_of(after).retiring).keys() - dict(record_of(before).retiring).keys()
+    nobodys = _nobodys(record_of(after))
+    if nobodys is not None and nobodys != _nobodys(record_of(before)):
+        row = after.rows[nobodys]
+        if row.maker == "someone" and not _in_window(before, row, record_of(before)):
+            raise Violation("A (4)", "a token of someone else is taken for ours", f"token {nobodys}")
     for token_id in noted:
         row = after.rows[token_id]
         told = wish.duplicates == "keep_newest" or wish.id == token_id
@@ -206,9 +222,18 @@ def _older_than_presented(before: World, row: Row, run: Run) -> bool:
     return row.token.created_at < presented.token.created_at
 
 
+def _nobodys(record: Record) -> str | None:
+    """Row 36: the token that a rotation in place left, to be rotated again."""
+    minted = record.minted
+    return minted.id if minted is not None and not minted.fingerprint else None
+
+
 def _in_window(before: World, row: Row, record: Record) -> bool:
     """The exception of A (4)."""
     window, created = record.window, row.token.created_at
+    if _nobodys(record) == row.token.id:
+        # It was when that was noted (see `_check_noted`).
+        return row.token.last_used_at is None or not before.dialect.shows_last_use
     if window is None or created is None or row.token.id in window.known:
         return False
     used = before.dialect.shows_last_use and row.token.last_used_at is not None
@@ -245,7 +270,10 @@ def accounted(world: World) -> set[str]:
     """Ids of the tokens that the store can explain without a window."""
     record = record_of(world)
     ids = {token_id for token_id, _after in record.retiring}
-    ids |= {known.id for known in (record.current,) if known is not None}
+    if record.current is not None:
+        ids.add(record.current.id)
+    if (child := _nobodys(record)) is not None:
+        ids.add(child)
     secrets = {world.slots.get("entry"), world.slots.get("next"), world.held}
     if not world.slots:
         secrets |= world.memory.been

@@ -158,7 +158,7 @@ def strangers_may_be_young(patch: pytest.MonkeyPatch) -> None:
 
 def children_are_orphans(patch: pytest.MonkeyPatch) -> None:
     """Row 36: what a rotation in place left is revoked, and its family with it."""
-    patch.setattr(custody, "_adopt_child", lambda _wish, held, *_rest: held)
+    patch.setattr(custody, "_note_child", lambda _wish, held, *_rest: held)
 
 
 def revoked_before_it_is_out_of_the_store(patch: pytest.MonkeyPatch) -> None:

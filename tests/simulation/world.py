@@ -288,13 +288,14 @@ class World:
             raise CredentialRefused("The credential is refused.")
         if self.dialect.rotation == "child":
             spec = MintSpec(name=NAME, permissions=row.token.permissions, expiry=Expiry(after=NEVER))
-            child = self.mint(spec, expires_at, family=row.family, maker=row.maker if row.maker == "someone" else "run")
+            child = self.mint(spec, expires_at, family=row.family)
             self._put_token(row, revoked=True)
             return child
         self._change_tokens()
         self.serial += 1
         token = replace(row.token, expires_at=expires_at, updated_at=self.clock)
-        self.rows[token_id] = replace(row, token=token, secret=f"secret-{token_id}-{self.serial}", works=True)
+        secret = f"secret-{token_id}-{self.serial}"
+        self.rows[token_id] = replace(row, token=token, secret=secret, maker="run", works=True)
         return self.rows[token_id]
 
     def revoke(self, token_id: str) -> None:

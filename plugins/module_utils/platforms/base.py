@@ -46,6 +46,8 @@ class Capabilities:
     kinds: frozenset[str] = frozenset()
     updates: frozenset[str] = frozenset()
     rotate_in_place: bool = False
+    #: whether a token that was rotated in place is the same one with another secret, not a child of it
+    rotation_keeps_id: bool = False
     expiry_tolerance: timedelta
     periods: frozenset[str] = frozenset()
     known_permissions: frozenset[str] = frozenset()

@@ -62,6 +62,7 @@ class GoRules(Platform):
         required_one_of=("projects", "all_projects"),
         kinds=frozenset({"personal"}),
         rotate_in_place=True,
+        rotation_keeps_id=True,
         # A month of the server's may be a calendar month or 30 days, a year 365 or 366.
         expiry_tolerance=timedelta(days=3),
         periods=frozenset(PERIODS),
