@@ -21,7 +21,7 @@ side_by_side = --numprocesses=$(WORKERS) --dist=worksteal
 # The slow ones first: they are started in this order.
 GATE := sanity playbooks molecule unit package ansible-lint types docs style licences
 
-.PHONY: help setup test $(GATE) $(GATE:%=gate-%) demo format lint community simulate bench aws matrix $(CORES:%=matrix-%) pins clean
+.PHONY: help setup test $(GATE) $(GATE:%=gate-%) demo format lint community simulate crash leaks pass bench aws matrix $(CORES:%=matrix-%) pins clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -103,6 +103,9 @@ $(CORES:%=matrix-%): matrix-%: setup aws
 
 simulate: setup ## The life cycle through every pair of faults, and 100,000 random histories (half an hour or more)
 	@$(run) env PYTHONPATH=.venv/collections:tests python -m simulation $(ARGS) | tee .cache/logs/$@.txt
+
+pass: setup ## The store credential_helper with docker-credential-pass, pass and gpg from Debian's packages
+	@TIMEFORMAT='== $@: %0R s'; time tools/pass $(ARGS) | tee .cache/logs/$@.txt
 
 bench: setup ## The figures that the documentation promises
 	@status=0; \
