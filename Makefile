@@ -21,7 +21,8 @@ side_by_side = --numprocesses=$(WORKERS) --dist=worksteal
 # The slow ones first: they are started in this order.
 GATE := sanity playbooks molecule unit package ansible-lint types docs style licences
 
-.PHONY: help setup test $(GATE) $(GATE:%=gate-%) demo format lint community simulate crash leaks pass bench aws matrix $(CORES:%=matrix-%) pins clean
+.PHONY: help setup test $(GATE) $(GATE:%=gate-%) demo format lint community simulate crash leaks leaks-full $(CORES:%=leaks-%) \
+    pass bench aws matrix $(CORES:%=matrix-%) pins clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -87,8 +88,8 @@ package: setup ## Build the collection, install it, look at what is in it
 
 community: setup ## community.general's GitLab modules against the stand-in server
 	@tools/venv .venv-matrix/community requirements/community.txt 3.11 3.12 3.13
-	@TEST_ANSIBLE_PLAYBOOK=.venv-matrix/community/bin/ansible-playbook \
-	$(call pytest,tests/stand_in_tests/community_general)
+	@$(run) env TEST_ANSIBLE_PLAYBOOK=.venv-matrix/community/bin/ansible-playbook \
+	    python -m pytest tests/stand_in_tests/community_general $(ARGS) | tee .cache/logs/$@.txt
 
 matrix: setup ## The playbook tests with each supported ansible-core
 	@rm -f .cache/matrix/*
@@ -103,6 +104,24 @@ $(CORES:%=matrix-%): matrix-%: setup aws
 
 simulate: setup ## The life cycle through every pair of faults, and 100,000 random histories (half an hour or more)
 	@$(run) env PYTHONPATH=.venv/collections:tests python -m simulation $(ARGS) | tee .cache/logs/$@.txt
+
+# One process each: what the rows of their tables count is kept in memory.
+crash: setup ## Runs killed at every step, every request and store operation gone wrong: table in .cache/crash.md (hours)
+	@$(run) env CRASH=full python -m pytest tests/crash $(ARGS) | tee .cache/logs/$@.txt
+
+leaks: setup ## Everything that runs write searched for secrets, a part with each ansible-core: table in .cache/leaks.md (hours)
+	@rm -rf .cache/leaks; status=0; \
+	$(MAKE) leaks-full || status=$$?; \
+	$(MAKE) --jobs=2 --keep-going --output-sync=target $(CORES:%=leaks-%) || status=$$?; \
+	echo; cat .cache/leaks/*.txt; \
+	awk 'FNR > 2 || NR < 3' .cache/leaks/*.md > .cache/leaks.md; cat .cache/leaks.md; \
+	exit $$status
+
+leaks-full: setup
+	@$(run) env LEAKS=full python -m pytest tests/leaks $(ARGS) | tee .cache/logs/leaks.txt
+
+$(CORES:%=leaks-%): leaks-%: setup
+	@tools/matrix $* --leaks $(ARGS)
 
 pass: setup ## The store credential_helper with docker-credential-pass, pass and gpg from Debian's packages
 	@TIMEFORMAT='== $@: %0R s'; time tools/pass $(ARGS) | tee .cache/logs/$@.txt

@@ -19,8 +19,10 @@ from .plays import OWN, Stage
 from .running import FIGURES, Loud
 
 FULL = os.environ.get("LEAKS") == "full"
-REPORT = Path(__file__).parents[2] / ".cache" / "leaks.md"
+#: A line for each ansible-core that was searched; `make leaks` makes one table of them.
+REPORTS = Path(__file__).parents[2] / ".cache" / "leaks"
 
+core_version = playbook_tests.core_version
 running_servers = playbook_tests.running_servers
 short_tmp = playbook_tests.short_tmp
 stand_in = playbook_tests.stand_in
@@ -31,8 +33,11 @@ def stage(
     stand_in: Callable[[str], StandIn],
     short_tmp: Path,
     tmp_path: Path,
+    core_version: str,
 ) -> Callable[[str], tuple[Stage, Loud]]:
     """A function from a platform to where plays take place and to what runs them, as new."""
+
+    FIGURES.core = core_version
 
     def of(platform: str) -> tuple[Stage, Loud]:
         server = stand_in(platform)
@@ -44,12 +49,14 @@ def stage(
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not FIGURES.runs:
         return
+    core = FIGURES.core + (", all" if FULL else ", a part")
     lines = [
-        "| runs | outputs searched | bytes | processes seen | secrets | forms of each, at most | planted | found | leaked |",
-        f"|{' --- |' * 9}",
-        f"| {FIGURES.runs} | {FIGURES.places} | {FIGURES.size} | {FIGURES.processes} | {len(FIGURES.secrets)} | {FIGURES.forms} "
+        "| ansible-core | runs | outputs searched | bytes | processes seen | secrets | forms of each, at most | planted | found | leaked |",
+        f"|{' --- |' * 10}",
+        f"| {core} | {FIGURES.runs} | {FIGURES.places} | {FIGURES.size} | {FIGURES.processes} | {len(FIGURES.secrets)} | {FIGURES.forms} "
         f"| {FIGURES.planted} | {FIGURES.found} | {FIGURES.leaks} |",
     ]
     for line in lines:
         terminalreporter.write_line(line)
-    REPORT.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    (REPORTS / f"{core}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

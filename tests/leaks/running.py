@@ -37,6 +37,7 @@ exec /bin/sh -c "$last"
 class Figures:
     """How much was looked at, over all runs of a session."""
 
+    core: str = ""
     runs: int = 0
     places: int = 0
     size: int = 0
