@@ -39,9 +39,7 @@ from .effects import (
 )
 from .errors import OutOfTime, TokensmithError
 from .lifecycle import live_through
-from .record import Place
 from .redaction import Secret
-from .storing import PlayedStore
 from .tokens import Evidence, Minted, MintSpec, Token
 from .transport import Refusal, origin
 
@@ -52,8 +50,9 @@ if TYPE_CHECKING:
 
     from .effects import Effect, Steps
     from .platforms.base import Platform
+    from .record import Place
     from .stores import Store
-    from .storing import Opener
+    from .storing import Opener, PlayedStore
     from .tokens import Owner, WantedToken
 
     #: Takes the lock of one token: called with its owner's key and its name.
@@ -247,7 +246,7 @@ class Rehearsal(Performer):
     def __init__(
         self, platform: Platform, owner: Owner, name: str, deadline: Deadline, store: Store | None = None
     ) -> None:
-        self._played = None if store is None else PlayedStore(store)
+        self._played = None if store is None else _played(store)
         super().__init__(platform, owner, name, deadline, self._played)
         self._updated = False
         self._made: list[Token] = []
@@ -319,7 +318,7 @@ def apply(
     except Refusal as refusal:
         raise platform.diagnose(refusal) from None
     store = None if store_at is None else store_at(owner, wish.name)
-    place = None if store is None else Place(origin(platform.connection.url), owner.key, wish.name)
+    place = None if store is None else place_of(platform, owner, wish.name)
     steps = live_through(wish, owner, platform, place)
     if rehearse:
         return owner, _without_secret(drive(steps, Rehearsal(platform, owner, wish.name, deadline, store)))
@@ -330,6 +329,19 @@ def apply(
         deadline.heeding_signals(),
     ):
         return owner, drive(steps, Performer(platform, owner, wish.name, deadline, store))
+
+
+def place_of(platform: Platform, owner: Owner, name: str) -> Place:
+    """Which token a store's record is about."""
+    from .record import Place
+
+    return Place(origin(platform.connection.url), owner.key, name)
+
+
+def _played(store: Store) -> PlayedStore:
+    from .storing import PlayedStore
+
+    return PlayedStore(store)
 
 
 def _without_secret(outcome: Outcome) -> Outcome:

@@ -17,14 +17,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import plans
-from .applying import drive
+from .applying import drive, place_of
 from .errors import InvalidOption, TokensmithError, unexpected
 from .lifecycle import live_through
 from .planning import check_wish
 from .pruning import Prune, further_owners, prunable
-from .record import Place
 from .sharing import PerformerOfMany, RehearsalOfMany, Shared, read_listing
-from .transport import Refusal, origin
+from .transport import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -346,9 +345,7 @@ class Bulk:
 
     def _steps(self, entry: Entry) -> Steps[Outcome]:
         owner = entry.known_owner
-        place = None
-        if entry.store is not None:
-            place = Place(origin(self.platform.connection.url), owner.key, entry.wish.name)
+        place = None if entry.store is None else place_of(self.platform, owner, entry.wish.name)
         return live_through(entry.wish, owner, self.platform, place)
 
     # --- one among many -----------------------------------------------------------------------------------------------

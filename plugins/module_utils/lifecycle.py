@@ -16,7 +16,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import planning
-from .custody import keep
 from .effects import Create, Listing, Look, MakeSureOfTime, Outcome, ReadPolicy, Revoke, Undelivered, Verify
 from .errors import AnswerLost, InvalidOption, NotKept, SecretUndecided, SelfGuard, TokensmithError
 from .minting import end, guarded, is_elsewhere, rotate, spared_ids, undo, update, what_to_declare
@@ -38,7 +37,12 @@ def live_through(wish: WantedToken, owner: Owner, terms: Terms, place: Place | N
 
     Raises a `TokensmithError`; what was done until then is undone or named.
     """
-    outcome = yield from (_live_alone(wish, owner, terms) if place is None else keep(wish, owner, terms, place))
+    if place is None:
+        outcome = yield from _live_alone(wish, owner, terms)
+    else:
+        from .custody import keep
+
+        outcome = yield from keep(wish, owner, terms, place)
     return replace(outcome, warnings=(*_about_permissions(wish, outcome, terms), *outcome.warnings))
 
 

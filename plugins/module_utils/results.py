@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import plans
 from .effects import Undelivered
 from .errors import AnswerLost, WouldRevoke
 from .lifetimes import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
-    from .bulk import Book
     from .effects import Outcome
     from .errors import TokensmithError
     from .tokens import Owner
@@ -34,31 +31,6 @@ def outcome_result(owner: Owner, outcome: Outcome) -> dict[str, Any]:
         "token": token,
         "superseded": [{"id": each.token.id, "retire_after": iso(each.after)} for each in outcome.superseded],
         "retired": list(outcome.retired),
-    }
-
-
-def book_result(book: Book, now: datetime, clean: Callable[[str], str]) -> dict[str, Any]:
-    """What happened to many tokens: one result for each, in the order of the task, pruned ones behind them."""
-    results = []
-    summary: dict[str, int] = {}
-    for entry in book.entries:
-        result: dict[str, Any] = {"name": entry.wish.name}
-        if entry.error is not None:
-            facts = error_result(entry.error, now)
-            facts["error"] = {"kind": facts["error"], "msg": clean(str(entry.error))}
-            result |= {"owner": str(entry.owner or entry.wish.owner), "changed": False, "action": "failed", **facts}
-        elif entry.owner is not None and entry.outcome is not None:
-            result |= {"owner": str(entry.owner), **outcome_result(entry.owner, entry.outcome)}
-        else:
-            raise AssertionError("an entry comes to an outcome or an error")
-        summary[result["action"]] = summary.get(result["action"], 0) + 1
-        results.append(result)
-    return {
-        "changed": any(result["changed"] for result in results),
-        "results": results,
-        "plan": book.plan,
-        "plan_digest": plans.digest(book.plan),
-        "summary": summary,
     }
 
 

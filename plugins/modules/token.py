@@ -435,7 +435,8 @@ from ansible_collections.tokensmith.access.plugins.module_utils.arguments import
     environment,
     make_module,
 )
-from ansible_collections.tokensmith.access.plugins.module_utils.running import ensure_token, run
+from ansible_collections.tokensmith.access.plugins.module_utils.one_token import ensure_token
+from ansible_collections.tokensmith.access.plugins.module_utils.running import run
 
 
 def main() -> None:

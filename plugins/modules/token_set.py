@@ -555,7 +555,8 @@ diff:
 """
 
 from ansible_collections.tokensmith.access.plugins.module_utils.arguments import TOKEN_SET, environment, make_module
-from ansible_collections.tokensmith.access.plugins.module_utils.running import ensure_tokens, run
+from ansible_collections.tokensmith.access.plugins.module_utils.many_tokens import ensure_tokens
+from ansible_collections.tokensmith.access.plugins.module_utils.running import run
 
 
 def main() -> None:

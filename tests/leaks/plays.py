@@ -120,7 +120,9 @@ def stores(stage: Stage) -> list[Task]:
     helper = stage.folder / "docker-credential-files"
     text = (Path(__file__).parents[2] / "docs" / "stores.md").read_text(encoding="utf-8")
     script = (
-        text.partition("```sh\n")[2].partition("```")[0].replace("$HOME/.tokensmith", str(stage.folder / "entries"))
+        text.partition("<!-- helper -->\n```sh\n")[2]
+        .partition("```")[0]
+        .replace("$HOME/.tokensmith", str(stage.folder / "entries"))
     )
     helper.write_text(script)
     helper.chmod(0o700)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +36,14 @@ class Interpreter:
         """Those of the task whose module is to run on it."""
         return {"vars": {"ansible_python_interpreter": str(self.program)}}
 
-    def wait_until_stopped(self) -> int:
-        """The process, once it has stopped itself."""
-        end = time.monotonic() + 120
-        while time.monotonic() < end:
+    def wait_until_stopped(self, run: Future[Any]) -> int:
+        """The process of that run, once it has stopped itself."""
+        while not run.done():
             pid = self._pid.read_text().strip() if self._pid.exists() else ""
             if pid and _state_of(pid) == "T":
                 return int(pid)
             time.sleep(0.02)
-        raise AssertionError("the run never came to that step")
+        raise AssertionError(f"the run ended before that step: {run.result()}")
 
 
 def _state_of(pid: str) -> str:

@@ -93,7 +93,7 @@ def meanwhile(
     scene.server.clear_requests()
     paused = Interpreter(first.home, f"pausing-{time.monotonic_ns()}", "after POST", "STOP")
     one = pool.submit(first.run, paused.keywords, **changes.get("one", {}))
-    pid = paused.wait_until_stopped()
+    pid = paused.wait_until_stopped(one)
     try:
         before = len(scene.server.requests())
         other = pool.submit(second.run, **changes.get("other", {}))
@@ -125,7 +125,7 @@ def write_helper(folder: Path) -> Path:
     """The helper of docs/stores.md."""
     text = (ROOT / "docs" / "stores.md").read_text(encoding="utf-8")
     program = folder / "docker-credential-files"
-    program.write_text(text.partition("```sh\n")[2].partition("```")[0].replace("$HOME", str(folder)))
+    program.write_text(text.partition("<!-- helper -->\n```sh\n")[2].partition("```")[0].replace("$HOME", str(folder)))
     program.chmod(0o700)
     return program
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.tokensmith.access.plugins.module_utils import applying, results, running
+from ansible_collections.tokensmith.access.plugins.module_utils import applying, many_tokens, tasks
 from ansible_collections.tokensmith.access.plugins.module_utils.bulk import TooManyRevocations
 from ansible_collections.tokensmith.access.plugins.module_utils.effects import Undelivered
 from ansible_collections.tokensmith.access.plugins.module_utils.errors import Busy, InvalidOption, StoreError
@@ -184,7 +184,7 @@ def test_a_bug_in_one_token_s_run_takes_no_other_s_secret_along(world: World) ->
         + str(broken.__code__.co_firstlineno + 2)
         + ". Please report it."
     )
-    result = results.book_result(book, world.transport.now(), str)
+    result = many_tokens.book_result(book, world.transport.now(), str)
     assert [bool(each.get("token", {}).get("secret")) for each in result["results"]] == [True, False, True]
 
 
@@ -205,7 +205,7 @@ def test_a_secret_that_could_neither_be_stored_nor_revoked_is_in_the_result(worl
     world.revoke = no_revocation  # type: ignore[method-assign]
     book = run(world, [wish("ci", state="rotated", overlap=ZERO), wish("other")])
     assert isinstance(book.entries[0].error, Undelivered)
-    result = results.book_result(book, world.transport.now(), str)
+    result = many_tokens.book_result(book, world.transport.now(), str)
     assert result["changed"]
     assert result["results"][0]["token"]["secret"] in [row.secret for row in world.rows if row.minted]
     assert result["results"][0]["action"] == "failed"
@@ -243,9 +243,9 @@ def test_an_output_that_nobody_reads_is_noticed() -> None:
     before = os.dup(1)
     try:
         os.dup2(writing, 1)
-        read = running._nobody_reads()
+        read = tasks.nobody_reads()
         os.close(reading)
-        unread = running._nobody_reads()
+        unread = tasks.nobody_reads()
     finally:
         os.dup2(before, 1)
         os.close(before)
