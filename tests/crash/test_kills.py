@@ -68,7 +68,7 @@ def test_the_watch_sees_what_is_lost(world: Callable[[str], World], homes: Itera
     [old] = bench.world.live()
     other = next(homes)
     other.mkdir()
-    for number in range(2):
+    for number in range(3):
         ending = victims.run(
             bench.options({"store": Folder(other).options, "duplicates": "keep_newest", "state": "rotated"}), other
         )
