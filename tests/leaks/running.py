@@ -99,6 +99,7 @@ class Loud:
             "ANSIBLE_SHOW_TASK_PATH_ON_FAILURE": "True",
             "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
             "ANSIBLE_RETRY_FILES_ENABLED": "True",
+            "ANSIBLE_RETRY_FILES_SAVE_PATH": str(self.folder / "retry"),
             "ANSIBLE_LOAD_CALLBACK_PLUGINS": "True",
             "ANSIBLE_ACTION_PLUGINS": str(HELPERS / "action"),
             "ANSIBLE_CALLBACK_PLUGINS": str(HELPERS / "callback"),
