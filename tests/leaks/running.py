@@ -99,6 +99,8 @@ class Loud:
             "ANSIBLE_SHOW_TASK_PATH_ON_FAILURE": "True",
             "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
             "ANSIBLE_RETRY_FILES_ENABLED": "True",
+            # Not beside the playbooks: those are the checkout's own.
+            "ANSIBLE_RETRY_FILES_SAVE_PATH": str(self.folder / "retry"),
             "ANSIBLE_RETRY_FILES_SAVE_PATH": str(self.folder / "retry"),
             "ANSIBLE_LOAD_CALLBACK_PLUGINS": "True",
             "ANSIBLE_ACTION_PLUGINS": str(HELPERS / "action"),
