@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _MISSING = "credentials not found in native keychain"
+#: What docker-credential-pass says of an entry that it could not write: it has made its folder.
+_NEVER_WRITTEN = "no usernames for {}"
 #: One for all: some helpers keep a file for each user name, and read whichever comes first.
 _USER = "tokensmith"
 _TIMEOUT = 30.0
@@ -82,6 +84,8 @@ class HelperStore(Store):
                 "Give pass for docker-credential-pass on PATH, or an absolute path.",
             )
         self._key = f"tokensmith/{key}"
+        #: whether an earlier run died while it wrote the record, and left the spare one alone
+        self._only_spare = False
         self._environ = {name: environ[name] for name in _ENVIRONMENT if name in environ}
 
     @property
@@ -93,14 +97,20 @@ class HelperStore(Store):
 
     def read(self, slot: str) -> str | None:
         text = self._get(slot)
-        return self._get("spare") if text is None and slot == "record" else text
+        if slot != "record":
+            return text
+        self._only_spare = text is None
+        return self._get("spare") if text is None else text
 
     def write(self, slot: str, text: str) -> None:
         if slot != "lock":
             self._make_sure_of_lock()
         if slot == "record":
-            # A helper may delete, then add. The entry has `next` for the time in between.
-            self._put("spare", text)
+            # A helper may delete, then add: what is still good is never touched first. The entry has `next` for that.
+            self._put("record" if self._only_spare else "spare", text)
+            self._put("spare" if self._only_spare else "record", text)
+            self._only_spare = False
+            return
         self._put(slot, text)
 
     def erase(self, slot: str) -> None:
@@ -113,7 +123,7 @@ class HelperStore(Store):
     def _get(self, slot: str) -> str | None:
         status, output = self._call("get", self._key_of(slot))
         if status != 0:
-            if output.strip() == _MISSING:
+            if output.strip() in (_MISSING, _NEVER_WRITTEN.format(self._key_of(slot))):
                 return None
             raise StoreError(
                 f"store.helper: {self._program} could not get {self._key_of(slot)} (exit status {status})."

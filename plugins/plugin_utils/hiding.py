@@ -101,6 +101,18 @@ class HidingAction(ActionBase):
             self._task.environment = before
         return answer
 
+    def _parse_returned_data(self, res: dict[str, Any], *arguments: Any) -> Any:
+        """Read a module's answer. What stands behind it Ansible shows in a warning, and it may be a piece of the answer."""
+        lines = res.get("stdout", "").splitlines()
+        end = next((number for number in range(len(lines), 0, -1) if lines[number - 1].rstrip().endswith("}")), None)
+        if end is not None and any(line.strip() for line in lines[end:]):
+            display.warning(
+                f"The Python that ran {self._task.action} printed something behind the module's answer. It is not shown, "
+                "because a secret may be in it."
+            )
+            res = {**res, "stdout": "\n".join(lines[:end])}
+        return super()._parse_returned_data(res, *arguments)
+
     def _presentable(self, answer: dict[str, Any]) -> dict[str, Any]:
         """The module's answer without what must not be seen, marked as hidden if it holds a secret."""
         answer.pop("invocation", None)

@@ -253,7 +253,7 @@ class Helper:
         return self._read(".next")
 
     def record(self) -> dict[str, Any] | None:
-        text = self._read(".record")
+        text = self._read(".record") or self._read(".spare")
         return None if text is None else dict(json.loads(text))
 
     def leftovers(self) -> dict[str, str]:

@@ -41,6 +41,11 @@ answer=$({python} "$@")
 printf 'warning: %s\\n' "$answer" >&2
 printf '%s\\nand this came after it: %s' "$answer" "$answer"
 """
+LAST_WORDS = """#!/bin/sh
+answer=$({python} "$@")
+rest=${{answer#*'"secret": "'}}
+printf '%s\nlast words: %s.\n' "$answer" "${{rest%%\"*}}"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +239,7 @@ def broken(stage: Stage) -> list[Task]:
         stage.token("killed", keywords={"register": "killed", **stage.interpreter("killed", KILLED)}),
         {"ansible.builtin.debug": {"var": "killed.msg"}},
         stage.token("chatty", keywords=stage.interpreter("chatty", CHATTY)),
+        stage.token("last words", keywords=stage.interpreter("last-words", LAST_WORDS)),
         stage.task("token_set", {"tokens": [{**stage.wish, "name": "killed"}]}, stage.interpreter("killed", KILLED)),
         stage.task("token_set", {"tokens": [{**stage.wish, "name": "other"}]}, stage.interpreter("chatty", CHATTY)),
     ]

@@ -101,7 +101,6 @@ class Loud:
             "ANSIBLE_RETRY_FILES_ENABLED": "True",
             # Not beside the playbooks: those are the checkout's own.
             "ANSIBLE_RETRY_FILES_SAVE_PATH": str(self.folder / "retry"),
-            "ANSIBLE_RETRY_FILES_SAVE_PATH": str(self.folder / "retry"),
             "ANSIBLE_LOAD_CALLBACK_PLUGINS": "True",
             "ANSIBLE_ACTION_PLUGINS": str(HELPERS / "action"),
             "ANSIBLE_CALLBACK_PLUGINS": str(HELPERS / "callback"),

@@ -40,6 +40,14 @@ case $1 in
   erase) rm "entries/$(printf %s "$input" | tr / %)" 2>/dev/null || { echo 'credentials not found in native keychain'; exit 1; } ;;
 esac
 """
+#: One that dies when it has deleted what it was to replace.
+DYING = """#!/bin/sh
+cd "$(dirname "$0")"
+input=$(cat)
+key=${input#*'"ServerURL": "'}; key=${key%%\\"*}
+rm -f "entries/$(printf %s "$key" | tr / %)"
+exit 1
+"""
 
 
 class Bench:
@@ -96,6 +104,27 @@ def test_what_is_written_is_read(bench: Bench) -> None:
         for slot in ("entry", "next", "record"):
             store.erase(slot)
     assert [store.read(slot) for slot in ("entry", "next", "record")] == [None, None, None]
+
+
+@pytest.mark.parametrize("slot", ["record", "spare"])
+def test_a_record_survives_run_after_run_that_dies_while_it_is_written(bench: Bench, slot: str) -> None:
+    """This helper deletes, and then adds: a run that dies in between leaves nothing of what it was writing."""
+    bench.store().write("record", "first")
+    for _run in range(3):
+        gone = bench.folder / "entries" / f"tokensmith%host%owner%deploy.{slot}"
+        gone.unlink(missing_ok=True)
+        store = bench.store()
+        assert store.read("record") == "first"
+        bench.is_(DYING)
+        with pytest.raises(StoreError):
+            store.write("record", "second")
+        bench.is_(NOTING)
+    store = bench.store()
+    assert store.read("record") == "first"
+    store.write("record", "third")
+    assert bench.store().read("record") == "third"
+    gone.unlink()
+    assert bench.store().read("record") == "third"
 
 
 def test_every_call_is_the_protocols_to_the_letter(bench: Bench) -> None:
@@ -162,6 +191,7 @@ NOT_MISSING = [
     f"{MISSING.upper()}",
     f"{MISSING}\nglpat-secret",
     "the vault is locked",
+    "no usernames for tokensmith/host/owner/another",
     "",
 ]
 
@@ -173,9 +203,10 @@ def test_only_the_exact_sentence_means_missing(bench: Bench, sentence: str) -> N
         bench.store().read("entry")
 
 
+@pytest.mark.parametrize("sentence", [MISSING, "no usernames for tokensmith/host/owner/deploy"])
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
-def test_the_exact_sentence_means_missing(bench: Bench, ending: str) -> None:
-    bench.says(MISSING + ending, status=1)
+def test_the_exact_sentence_means_missing(bench: Bench, sentence: str, ending: str) -> None:
+    bench.says(sentence + ending, status=1)
     assert bench.store().read("entry") is None
 
 
