@@ -44,7 +44,7 @@ printf '%s\\nand this came after it: %s' "$answer" "$answer"
 LAST_WORDS = """#!/bin/sh
 answer=$({python} "$@")
 rest=${{answer#*'"secret": "'}}
-printf '%s\nlast words: %s.\n' "$answer" "${{rest%%\"*}}"
+printf '%s\\nlast words: %s.\\n' "$answer" "${{rest%%\\"*}}"
 """
 
 
