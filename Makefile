@@ -106,8 +106,8 @@ simulate: setup ## The life cycle through every pair of faults, and 100,000 rand
 	@$(run) env PYTHONPATH=.venv/collections:tests python -m simulation $(ARGS) | tee .cache/logs/$@.txt
 
 # One process each: what the rows of their tables count is kept in memory.
-crash: setup ## Runs killed at every step, every request and store operation gone wrong: table in .cache/crash.md (hours)
-	@$(run) env CRASH=full python -m pytest tests/crash $(ARGS) | tee .cache/logs/$@.txt
+crash: setup ## Runs killed at every step, requests and stores that go wrong: table in .cache/crash.md (an hour; CRASH=full: half a day)
+	@$(run) env CRASH=$${CRASH:-steps} python -m pytest tests/crash $(ARGS) | tee .cache/logs/$@.txt
 
 leaks: setup ## Everything that runs write searched for secrets, a part with each ansible-core: table in .cache/leaks.md (hours)
 	@rm -rf .cache/leaks; status=0; \

@@ -11,22 +11,22 @@ from pathlib import Path
 import pytest
 
 from . import victims
-from .conftest import FULL, PLATFORMS
+from .conftest import FULL, PART, PLATFORMS, every
 from .operations import OPERATIONS, can, set_up
 from .report import Row
 from .trial import DELAYS, Trial
 from .worlds import STORES, Folder, World
 
-#: Of the part that runs always: every so many steps, from another one on each platform, so that together they are all.
-STRIDE = 1 if FULL else 48
-#: Longer runs: they are in the part that runs always on one platform only.
+#: Every so many steps, from another one on each platform, so that together they are all.
+STRIDE = {"directory": every(48, 1), "credential_helper": every(48, 6)}
+#: With a helper runs take longer: on one platform only, and of the part that runs always only one operation.
 _CASES = [
     (platform, store, name)
     for store in STORES
     for platform in PLATFORMS
     for name in OPERATIONS
     if can(platform, name)
-    if FULL or store == "directory" or (platform == "gitlab" and name == "rotate, overlap 0")
+    if FULL or store == "directory" or (platform == "gitlab" and (name == "rotate, overlap 0" or not PART))
 ]
 
 
@@ -45,8 +45,9 @@ def test_killed_at_a_step(
     assert not ending.failed, ending
     table_row = row(platform, store, name, "killed")
     looked_at: dict[str, set[object]] = {delay: set() for delay in DELAYS}
-    for step in range(1 + PLATFORMS.index(platform) * STRIDE // len(PLATFORMS), len(labels) + 1, STRIDE):
-        for delay in DELAYS if FULL else [list(DELAYS)[step // STRIDE % len(DELAYS)]]:
+    stride = STRIDE[store]
+    for step in range(1 + PLATFORMS.index(platform) * stride // len(PLATFORMS), len(labels) + 1, stride):
+        for delay in DELAYS if FULL else [list(DELAYS)[step // stride % len(DELAYS)]]:
             trial = Trial(set_up(operation, world(platform), STORES[store], next(homes)), operation)
             ending = trial.disturbed(kill_at=step)
             assert ending.killed, (step, labels[step - 1], ending)
