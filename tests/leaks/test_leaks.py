@@ -23,17 +23,18 @@ PLATFORMS = ("gitlab", "bitbucket", "gorules", "atlassian_pat")
 #: How what is printed is printed, and how modules come to the host.
 WAYS: dict[str, dict[str, Any]] = {
     "default": {},
-    "minimal, files": {"callback": "minimal", "pipelining": False},
+    "minimal": {"callback": "minimal"},
     "oneline": {"callback": "oneline"},
     "ssh": {"hosts": "remote"},
     "ssh, minimal": {"hosts": "remote", "callback": "minimal"},
+    "ssh, files": {"hosts": "remote", "pipelining": False},
     "free strategy": {"env": {"ANSIBLE_STRATEGY": "free"}},
     "JSON": {"env": {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}},
 }
 _SAMPLE = {("gitlab", play, way) for play in PLAYS for way in ("default",)} | {
     ("bitbucket", "echoes", "oneline"),
     ("gorules", "mints", "ssh, minimal"),
-    ("atlassian_pat", "stores", "minimal, files"),
+    ("atlassian_pat", "stores", "ssh, files"),
 }
 _CASES = [(platform, play, way) for platform in PLATFORMS for play in PLAYS for way in WAYS]
 

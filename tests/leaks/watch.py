@@ -85,8 +85,9 @@ class Watch:
                 continue
             place = str(path.relative_to(self._folder))
             if _is_payload(path):
-                # By design of ansible-core: the module with its options, where it cannot be piped. For its owner alone.
-                if facts.st_mode & 0o077 or path.parent.stat().st_mode & 0o077:
+                # By design of ansible-core: the module with its options, where it cannot be piped. For its owner alone: it, or
+                # the folder that it is in.
+                if facts.st_mode & 0o077 and path.parent.stat().st_mode & 0o077:
                     self.open_files.add(place)
             else:
                 self._keep(f"file {place}", text)
