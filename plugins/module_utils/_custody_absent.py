@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import planning
+from . import choosing
 from ._custody_held import id_of, save
+from .choosing import SETTLE
 from .effects import Erase, Look, Outcome, Revoke, Verify
 from .errors import SecretUndecided, SelfGuard
 from .minting import is_elsewhere, spared_ids
-from .planning import SETTLE
 from .record import Record
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def make_absent(
     ours = yield from _ours(wish, owner, held, listing, terms, place)
     strangers = [token for token in live if token.id not in ours]
     if strangers and wish.duplicates == "fail" and wish.id is None:
-        planning.refuse_strangers(wish, strangers)
+        choosing.refuse_strangers(wish, strangers)
     chosen = [token for token in live if wish.id is None or token.id == wish.id]
     spared, warnings = yield from spared_ids(wish, owner, tuple(chosen))
     if spared:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from .choosing import SETTLE
 from .effects import Erase, Now, Promote, Read, Undelivered, Write
 from .errors import StoreError
-from .planning import SETTLE
 from .record import Known, Record, parse_record
 from .redaction import Secret
 

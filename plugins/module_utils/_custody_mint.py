@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import planning
+from . import comparing, planning
 from ._custody_held import let_in, save, settle
 from .effects import Create, Erase, Look, MakeSureOfTime, ReadPolicy, Reserve, Revoke, Undelivered, Verify, Write
 from .errors import AnswerLost, NotKept, SecretUndecided, StoreError, TokensmithError
@@ -104,7 +104,7 @@ def _send(
                 f"{lost} It was the second time. The next run looks again for what may still appear, and ends it.",
                 token_id=lost.token_id,
             ) from None
-    changes = planning.not_kept(spec, expires_at, minted.token, terms)
+    changes = comparing.not_kept(spec, expires_at, minted.token, terms)
     if changes:
         yield from undo(minted, NotKept(what_to_declare(spec, changes)))
     return minted

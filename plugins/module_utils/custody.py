@@ -19,14 +19,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
-from . import planning
+from . import choosing, comparing, planning
 from ._custody_absent import make_absent
 from ._custody_held import STALE_READ, find, id_of, let_in, read_held, save, settle
 from ._custody_mint import mint
+from .choosing import SETTLE, Account, Holding, Predecessor
 from .effects import Erase, Listing, Look, Now, Outcome, Read, Revoke, Verify, Wait
 from .errors import SecretUndecided, StoreError
 from .minting import is_elsewhere, spared_ids, update
-from .planning import SETTLE, Account, Holding, Predecessor
 from .record import Known
 from .redaction import Secret
 
@@ -266,7 +266,7 @@ def _note_child(wish: WantedToken, held: Held, proof: Proof, listing: Listing, t
     if len(children) != 1 or terms.capabilities.rotation_keeps_id:
         return held
     child = children[0]
-    if not planning.differences(wish, child, terms).keys() <= {"expiry"}:
+    if not comparing.differences(wish, child, terms).keys() <= {"expiry"}:
         # It will not be rotated but replaced, and so is an orphan.
         return held
     if record.minted is not None and record.minted.id == child.id:
@@ -345,5 +345,5 @@ def _strangers_in_words(wish: WantedToken, judgement: Judgement) -> tuple[str, .
         return ()
     return (
         f"There are live tokens of the same name that are none of ours: "
-        f"{', '.join(map(planning.describe, judgement.strangers))}. They are left alone.",
+        f"{', '.join(map(choosing.describe, judgement.strangers))}. They are left alone.",
     )

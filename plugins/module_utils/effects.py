@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from .planning import Change, Predecessor
+    from .choosing import Predecessor
+    from .comparing import Change
     from .redaction import Secret
     from .tokens import Minted, MintSpec, Token
 

@@ -15,11 +15,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import planning
+from . import choosing, comparing, planning
+from .choosing import Holding, Predecessor
 from .effects import Create, Listing, Look, MakeSureOfTime, Outcome, ReadPolicy, Revoke, Undelivered, Verify
 from .errors import AnswerLost, InvalidOption, NotKept, SecretUndecided, SelfGuard, TokensmithError
 from .minting import end, guarded, is_elsewhere, rotate, spared_ids, undo, update, what_to_declare
-from .planning import Holding, Predecessor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,12 +77,12 @@ def _live_alone(wish: WantedToken, owner: Owner, terms: Terms) -> Steps[Outcome]
 def _what_is_held(wish: WantedToken, owner: Owner, listing: Listing, terms: Terms) -> Steps[tuple[Holding, Listing]]:
     """Row 34: what the secret proves that the consumer presented, and the list that shows it."""
     if wish.secret is None or wish.state == "absent":
-        return planning.UNKNOWN, listing
+        return choosing.UNKNOWN, listing
     if not wish.secret:
         return Holding("missing"), listing
     told = terms.secret_id(wish.secret)
     if not wish.verify:
-        return (_holding(wish, listing, told) if told else planning.UNKNOWN), listing
+        return (_holding(wish, listing, told) if told else choosing.UNKNOWN), listing
     evidence: Evidence = yield Verify(wish.secret)
     if evidence.verdict == "undecided":
         raise SecretUndecided(
@@ -166,7 +166,7 @@ def _create(
         minted: Minted = yield Create(spec, expires_at)
     except AnswerLost as lost:
         minted = yield from _after_a_lost_answer(wish, listing, lost, Create(spec, expires_at), known)
-    changes = planning.not_kept(spec, expires_at, minted.token, terms)
+    changes = comparing.not_kept(spec, expires_at, minted.token, terms)
     try:
         yield MakeSureOfTime(minted=True)
     except TokensmithError as error:
@@ -186,7 +186,7 @@ def _after_a_lost_answer(
     candidates = yield from _candidates(listing, lost, known, again.spec)
     if wish.secret is not None:
         appeared = (
-            f"Since then {', '.join(map(planning.describe, candidates))} appeared; if no other run made it, revoke it by id"
+            f"Since then {', '.join(map(choosing.describe, candidates))} appeared; if no other run made it, revoke it by id"
             if candidates
             else "No token has appeared since; one still may"
         )

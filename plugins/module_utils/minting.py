@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from . import planning
+from . import comparing
 from .effects import Outcome, Revoke, Rotate, Undelivered, Update, WhoAmI
 from .errors import AnswerLost, NotKept, SelfGuard, TokensmithError, Unsupported
 from .lifetimes import iso
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from .comparing import Change
     from .effects import Listing, Steps
     from .lifetimes import Expiry
-    from .planning import Change, Judgement
+    from .planning import Judgement
     from .redaction import Secret
     from .tokens import Evidence, Minted, MintSpec, Owner, Token, WantedToken
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _ANY = "*"
 
 
-class Terms(planning.Terms, Protocol):
+class Terms(comparing.Terms, Protocol):
     """What the life cycle asks of a platform without a request."""
 
     def end(self, expiry: Expiry, now: datetime) -> datetime | None: ...
@@ -37,7 +38,7 @@ class Terms(planning.Terms, Protocol):
 def update(wish: WantedToken, listing: Listing, judgement: Judgement, current: Token, terms: Terms) -> Steps[Outcome]:
     wanted = {name: change.wanted for name, change in judgement.changes.items()}
     token: Token = yield Update(current, wanted)
-    left = planning.differences(wish, token, terms)
+    left = comparing.differences(wish, token, terms)
     if left:
         raise NotKept(_not_kept_in_words(left))
     return Outcome(
@@ -59,7 +60,7 @@ def rotate(current: Token, spec: MintSpec, expires_at: datetime | None, *, own: 
             "rotated, use rotation: successor to make another one.",
             token_id=lost.token_id,
         ) from None
-    changes = planning.not_kept(spec, expires_at, minted.token, terms)
+    changes = comparing.not_kept(spec, expires_at, minted.token, terms)
     if changes:
         # The old secret is dead: this one is the only one, whatever the server made of its date.
         raise Undelivered(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ansible_collections.tokensmith.access.plugins.module_utils import errors, planning
+from ansible_collections.tokensmith.access.plugins.module_utils import comparing, errors
 
 from . import invariants
 from .invariants import Violation, record_of
@@ -61,7 +61,7 @@ def check_run(scenario: Scenario, world: World, run: Run, stage: str) -> None:
     row = world.row_of(world.entry)
     if row is None or record.current is None or record.current.id != row.token.id:
         raise Violation("A (2)", "the entry is not that of the current token", run.result)
-    if planning.differences(run.wish, row.token, world.dialect):
+    if comparing.differences(run.wish, row.token, world.dialect):
         raise Violation("A (2)", "the current token is not as wanted")
     if stage in ("over", "still"):
         waiting = {token_id for token_id, after in record.retiring if after and after > world.clock}
@@ -136,7 +136,7 @@ def check_alone(scenario: Scenario, world: World) -> int:
         run = live(world, Run(run.wish.with_values(duplicates="keep_newest"), world.dialect, place=None))
         steps += len(run.told)
     held = world.row_of(world.held)
-    if held is None or planning.differences(run.wish, held.token, world.dialect):
+    if held is None or comparing.differences(run.wish, held.token, world.dialect):
         raise Violation("C", "the consumer holds no secret of a token as wanted", run.result)
     if len(world.live()) > 1:
         raise Violation("C", "tokens are left behind", ", ".join(row.token.id for row in world.live()))

@@ -16,6 +16,7 @@ from ansible_collections.tokensmith.access.plugins.module_utils import (
     _custody_absent,
     _custody_held,
     _custody_mint,
+    choosing,
     custody,
     planning,
 )
@@ -35,14 +36,14 @@ def no_window(patch: pytest.MonkeyPatch) -> None:
 def newest_is_kept(patch: pytest.MonkeyPatch) -> None:
     """Rows 23 and 25: no window, and keep_newest keeps the newest rather than the proven one."""
     no_window(patch)
-    real = planning._scene_by_account
+    real = planning.scene_by_account
 
     def scene(wish: Any, live: Any, holding: Any, account: Any, now: Any) -> Any:
         if wish.duplicates == "keep_newest" and holding.state == "proven":
             holding = replace(holding, token_id=live[-1].id)
         return real(wish, live, holding, account, now)
 
-    patch.setattr(planning, "_scene_by_account", scene)
+    patch.setattr(planning, "scene_by_account", scene)
 
 
 def entry_before_verification(patch: pytest.MonkeyPatch) -> None:
@@ -153,7 +154,7 @@ def retired_by_the_minting_run(patch: pytest.MonkeyPatch) -> None:
 
 def strangers_may_be_young(patch: pytest.MonkeyPatch) -> None:
     """Row 34: what is not recorded is retired however young it is."""
-    patch.setattr(planning, "SETTLE", timedelta(0))
+    patch.setattr(choosing, "SETTLE", timedelta(0))
 
 
 def children_are_orphans(patch: pytest.MonkeyPatch) -> None:
@@ -242,7 +243,7 @@ def missing_is_proof(patch: pytest.MonkeyPatch) -> None:
     """Rows 27 and 30: a run that was surprised retires all the same."""
 
     def proof(holding: Any, may_retire: bool = True) -> Any:
-        return _Proof(planning.Holding("proven", holding.token_id), True)
+        return _Proof(choosing.Holding("proven", holding.token_id), True)
 
     patch.setattr(custody, "Proof", proof)
 

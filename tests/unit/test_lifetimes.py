@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.tokensmith.access.plugins.module_utils import lifetimes, planning
+from ansible_collections.tokensmith.access.plugins.module_utils.choosing import UNKNOWN
 from ansible_collections.tokensmith.access.plugins.module_utils.errors import InvalidOption
 from ansible_collections.tokensmith.access.plugins.module_utils.lifetimes import NEVER, Expiry, Lifetime
-from ansible_collections.tokensmith.access.plugins.module_utils.planning import UNKNOWN
 from ansible_collections.tokensmith.access.plugins.module_utils.tokens import WantedToken
 from hypothesis import example, given
 from hypothesis import strategies as st

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.parameters import remove_values
-from ansible_collections.tokensmith.access.plugins.module_utils import looking, planning, wishes
+from ansible_collections.tokensmith.access.plugins.module_utils import choosing, looking, planning, wishes
 from ansible_collections.tokensmith.access.plugins.module_utils.errors import (
     InvalidOption,
     NotPermitted,
@@ -110,7 +110,7 @@ def test_what_is_shown_as_expiring_is_what_rotate_before_replaces(time: Lifetime
         expiry=Expiry(after=duration("1000y")),
         rotate_before=time,
     )
-    judged = planning.judge(wish, [each], planning.UNKNOWN, _Terms(), now)
+    judged = planning.judge(wish, [each], choosing.UNKNOWN, _Terms(), now)
     if each.live(now):
         assert Question(statuses=LIVE, expires_within=time).picks(each, now) == ("expiring" in judged.reasons)
     else:

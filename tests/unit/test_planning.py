@@ -11,10 +11,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.tokensmith.access.plugins.module_utils import planning
+from ansible_collections.tokensmith.access.plugins.module_utils import choosing, comparing, planning
+from ansible_collections.tokensmith.access.plugins.module_utils.choosing import UNKNOWN, Holding
+from ansible_collections.tokensmith.access.plugins.module_utils.comparing import Change
 from ansible_collections.tokensmith.access.plugins.module_utils.errors import DriftRefused, InvalidOption, Unaccounted
 from ansible_collections.tokensmith.access.plugins.module_utils.lifetimes import NEVER, Expiry, Lifetime, midnight
-from ansible_collections.tokensmith.access.plugins.module_utils.planning import UNKNOWN, Change, Holding, Judgement
+from ansible_collections.tokensmith.access.plugins.module_utils.planning import Judgement
 from ansible_collections.tokensmith.access.plugins.module_utils.redaction import Secret
 from ansible_collections.tokensmith.access.plugins.module_utils.tokens import MintSpec, Policy, Token, WantedToken
 from unit.memory_platform import CAPABILITIES, DAY, NOW, PROJECT, MemoryPlatform
@@ -357,7 +359,7 @@ def test_what_nothing_explains_stops_the_run(options: dict[str, Any], holding: H
     named = ["2"] if holding.state == "proven" else ["1", "2"]
     assert ids(failure.value.tokens) == named
     assert str(failure.value).startswith("duplicates: project platform/app has ")
-    assert all(planning.describe(each) in str(failure.value) for each in failure.value.tokens)
+    assert all(choosing.describe(each) in str(failure.value) for each in failure.value.tokens)
     assert "duplicates: keep_newest" in str(failure.value)
 
 
@@ -394,7 +396,7 @@ def test_what_is_younger_than_settle_is_another_runs_work_under_way() -> None:
     wish = wanted(secret=HELD, overlap=ZERO, duplicates="keep_newest")
     judgement = judge(wish, [NEW, young], proven(2))
     assert (judgement.action, later(judgement)) == ("unchanged", {"3": NOW + 2 * MINUTE})
-    judgement = judge(wish, [NEW, replace(young, created_at=NOW - planning.SETTLE)], proven(2))
+    judgement = judge(wish, [NEW, replace(young, created_at=NOW - choosing.SETTLE)], proven(2))
     assert (judgement.action, judgement.reasons, ids(judgement.retire)) == ("retire", ("duplicate",), ["3"])
 
 
@@ -560,7 +562,7 @@ def test_a_platform_that_counts_days_is_compared_within_one(apart: timedelta, ke
         judgement = judge(wanted(expiry=Expiry(on=date(2027, 2, 1))), [token(1, expires_at=found)], terms=terms)
         assert (judgement.action == "unchanged") == kept
         spec = MintSpec(name="deploy", permissions=frozenset("a"), expiry=MONTH)
-        assert (planning.not_kept(spec, end, token(1, expires_at=found), terms) == {}) == kept
+        assert (comparing.not_kept(spec, end, token(1, expires_at=found), terms) == {}) == kept
 
 
 ASKED = MintSpec(name="deploy", permissions=frozenset("a"), expiry=MONTH, access_level=30, description="why")
@@ -583,16 +585,16 @@ GOT = token(1, access_level=30, description="why", expires_at=NOW + 30 * DAY)
     ],
 )
 def test_what_the_server_made_different(got: dict[str, Any], changes: dict[str, Change]) -> None:
-    assert planning.not_kept(ASKED, NOW + 30 * DAY, replace(GOT, **got), TERMS) == changes
+    assert comparing.not_kept(ASKED, NOW + 30 * DAY, replace(GOT, **got), TERMS) == changes
 
 
 def test_an_end_that_was_not_asked_for_is_a_difference() -> None:
-    assert planning.not_kept(ASKED, None, GOT, TERMS) == {"expires_at": Change(NOW + 30 * DAY, None)}
+    assert comparing.not_kept(ASKED, None, GOT, TERMS) == {"expires_at": Change(NOW + 30 * DAY, None)}
 
 
 def test_no_description_and_an_empty_one_are_the_same() -> None:
     asked = replace(ASKED, description="")
-    assert planning.not_kept(asked, NOW + 30 * DAY, replace(GOT, description=None), TERMS) == {}
+    assert comparing.not_kept(asked, NOW + 30 * DAY, replace(GOT, description=None), TERMS) == {}
 
 
 # --- wishes that make no sense ----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from ansible_collections.tokensmith.access.plugins.module_utils import planning
+from ansible_collections.tokensmith.access.plugins.module_utils import choosing
 from ansible_collections.tokensmith.access.plugins.module_utils.effects import Outcome, Undelivered
 from ansible_collections.tokensmith.access.plugins.module_utils.errors import (
     AnswerLost,
@@ -329,7 +329,7 @@ def test_nothing_is_revoked_that_is_not_explained(scene: Scene) -> None:
         assert successor.id in alive - set(world.revoked)
         assert token_id != wish.id
         latest = max(token.created_at, successor.created_at)
-        assert token.created_at + planning.SETTLE <= world.clock
+        assert token.created_at + choosing.SETTLE <= world.clock
         assert wish.overlap.after(latest) <= world.clock
         older = token.created_at <= successor.created_at
         in_use = successor.last_used_at is not None and (

@@ -10,9 +10,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from ansible_collections.tokensmith.access.plugins.module_utils.comparing import Change
 from ansible_collections.tokensmith.access.plugins.module_utils.effects import Outcome
 from ansible_collections.tokensmith.access.plugins.module_utils.lifetimes import Expiry, Lifetime
-from ansible_collections.tokensmith.access.plugins.module_utils.planning import Change
 from ansible_collections.tokensmith.access.plugins.module_utils.redaction import Secret
 from ansible_collections.tokensmith.access.plugins.module_utils.rendering import PlanLine, plan_line, render
 from ansible_collections.tokensmith.access.plugins.module_utils.tokens import MintSpec, Owner, Token, WantedToken
