@@ -132,8 +132,9 @@ class Routes:
         if switches["duplicate_names"] == "reject" and any(token["name"] == name for token in mine):
             raise refused("A token with this name already exists.")
         secret = new_secret()
-        expires_at = None if days is None else self._store.now() + days * DAY
-        token = self._store.add_token(user, secret, name, expires_at)
+        now = self._store.now()
+        expires_at = None if days is None else now + days * DAY
+        token = self._store.add_token(user, secret, name, expires_at, created_at=now)
         return json_response(self._token(token, secret), int(switches["create_status"]))
 
     def _name(self, name: Any) -> str:
