@@ -10,7 +10,7 @@ is only what many have in common: a listing for each owner, a plan over all befo
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from .stores import Store
     from .storing import Opener
     from .tokens import Owner, OwnerRef, WantedToken
+
+#: How long, in seconds, the main thread sleeps at most while others work.
+_AWAKE = 0.2
 
 Input = TypeVar("Input")
 Result = TypeVar("Result")
@@ -374,7 +377,16 @@ class Bulk:
         if len(items) < 2 or self._parallelism < 2:
             return [act(item) for item in items]
         with ThreadPoolExecutor(self._parallelism) as pool:
-            return list(pool.map(act, items))
+            futures = [pool.submit(act, item) for item in items]
+            try:
+                for future in futures:
+                    # Signals are heeded by the main thread, and where one goes to another thread only when this is awake.
+                    while not wait([future], timeout=_AWAKE).done:
+                        pass
+                return [future.result() for future in futures]
+            finally:
+                for future in futures:
+                    future.cancel()
 
 
 def _opened(entry: Entry, store_at: Opener | None) -> Store | None:
