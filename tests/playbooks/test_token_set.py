@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -355,7 +356,14 @@ class Running:
                 more.pop(name, None)
             started.append(
                 subprocess.Popen(
-                    command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, text=True, **more
+                    command,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    text=True,
+                    # What a shell starts in the background ignores SIGINT, and so do its children.
+                    preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+                    **more,
                 )
             )
             return subprocess.CompletedProcess(command, 0, "", "")
