@@ -37,7 +37,20 @@ class HidingAction(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = True
 
+    #: the task's options; another attempt of it (`until`) takes place in the same object
+    _options: dict[str, Any] | None = None
+
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        if self._options is not None:
+            self._task.args = self._options
+        self._options = self._task.args
+        try:
+            return self._run(tmp, task_vars)
+        finally:
+            # Callbacks get the task's options with every result, and with some strategies its title quotes them.
+            self._task.args = {}
+
+    def _run(self, tmp: str | None, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         self._began = time.time()
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
