@@ -28,6 +28,8 @@ display = Display()
 _SIGNS_OF_LIFE = frozenset({"action", "msg", "tokens", "results", "settings"})
 _ALLOW_DEBUG = "TOKENSMITH_ALLOW_DEBUG"
 _TASK_TIMEOUT = "TOKENSMITH_TASK_TIMEOUT"
+#: Where a task object keeps its options from one attempt to the next.
+_KEPT_OPTIONS = "_tokensmith_options"
 _OUR_GROUPS = "group/tokensmith.access."
 
 
@@ -37,13 +39,11 @@ class HidingAction(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = True
 
-    #: the task's options; another attempt of it (`until`) takes place in the same object
-    _options: dict[str, Any] | None = None
-
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        if self._options is not None:
-            self._task.args = self._options
-        self._options = self._task.args
+        # Another attempt of the same task (`until`) has another action plugin, and the same task object.
+        options = getattr(self._task, _KEPT_OPTIONS, None) or self._task.args
+        self._task.args = options
+        setattr(self._task, _KEPT_OPTIONS, options)
         try:
             return self._run(tmp, task_vars)
         finally:

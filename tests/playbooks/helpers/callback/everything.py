@@ -32,8 +32,9 @@ class CallbackModule(CallbackBase):
             # Up to 2.18 the result is in a private attribute.
             result = getattr(event, "_result", None)
             if result is not None:
-                # With every result come its task's options, as they were templated.
+                # With every result come its task's options, as they were templated; those of other modules are not our business.
                 fields = getattr(event, "task_fields", None) or getattr(event, "_task_fields", None) or {}
-                everything = {**result, "options of the task": fields.get("args")}
+                ours = str(fields.get("action")).startswith("tokensmith.access.")
+                everything = {**result, "options of the task": fields.get("args") if ours else None}
                 with open(os.environ["EVERYTHING_FILE"], "a", encoding="utf-8") as file:
                     file.write(json.dumps(everything, default=str) + "\n")
