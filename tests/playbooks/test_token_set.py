@@ -414,12 +414,9 @@ def test_ctrl_c_leaves_a_consistent_state(scene: Scene, tmp_path: Path, whom: st
         os.killpg(running.process.pid, signal.SIGINT)
     else:
         os.kill(running.process.pid, signal.SIGINT)
-    told = time.monotonic()
     output = running.end()
-    waited = time.monotonic() - told
     live = settled(scene, 40)
-    # On a busy machine ansible-core now and then waits for its worker all the same: then nobody has told the module.
-    assert len(live) < 40 or waited > 20, f"it did not stop: {output}"
+    assert len(live) < 40, f"it did not stop: {output}"
     scene.server.control("PUT", "/latency", {"seconds": 0})
     story = scene.play(again=Task(options, {}, MODULE), last=Task(options, {}, MODULE))
     assert not story["again"].get("failed"), story["again"].result
