@@ -10,14 +10,13 @@ free of one (a module that was killed half-way through printing).
 from __future__ import annotations
 
 import os
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.tokensmith.access.plugins.plugin_utils.executing import ExecutingAction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,17 +26,13 @@ display = Display()
 #: What a module of this collection always returns, unless it broke.
 _SIGNS_OF_LIFE = frozenset({"action", "msg", "tokens", "results", "settings"})
 _ALLOW_DEBUG = "TOKENSMITH_ALLOW_DEBUG"
-_TASK_TIMEOUT = "TOKENSMITH_TASK_TIMEOUT"
 #: Where a task object keeps its options from one attempt to the next.
 _KEPT_OPTIONS = "_tokensmith_options"
 _OUR_GROUPS = "group/tokensmith.access."
 
 
-class HidingAction(ActionBase):
+class HidingAction(ExecutingAction):
     """Runs the module of the same name and hides what it must."""
-
-    TRANSFERS_FILES = False
-    _requires_connection = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         # Another attempt of the same task (`until`) has another action plugin, and the same task object.
@@ -51,7 +46,6 @@ class HidingAction(ActionBase):
             self._task.args = {}
 
     def _run(self, tmp: str | None, task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        self._began = time.time()
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
         self._refuse_debug()
@@ -61,7 +55,7 @@ class HidingAction(ActionBase):
             display.warning(
                 "ANSIBLE_KEEP_REMOTE_FILES leaves the module's files behind, with every option in them, secret ones too."
             )
-        with self._silence(), self._pipe():
+        with self._silence():
             answer = self.execute(task_vars, {})
         result.update(self._presentable(answer))
         return result
@@ -78,41 +72,6 @@ class HidingAction(ActionBase):
         finally:
             for context, shown in reversed(before):
                 context.no_log = shown
-
-    @contextmanager
-    def _pipe(self) -> Iterator[None]:
-        """On this very machine a module comes through a pipe: its options are in no file, and it takes less time.
-
-        Elsewhere, and with another user's rights, that is for whoever configures Ansible to say: not every sudo allows it.
-        """
-        connection = self._connection
-        if connection.transport != "local" or connection.become:
-            yield
-            return
-        before = connection.get_option("pipelining")
-        connection.set_option("pipelining", True)
-        try:
-            yield
-        finally:
-            connection.set_option("pipelining", before)
-
-    def execute(self, task_vars: dict[str, Any] | None, variables: dict[str, str]) -> dict[str, Any]:
-        """Run the module, with these variables in its environment and the task's time limit.
-
-        The keyword `timeout` ends the task, but not the module, so the module has to know.
-        """
-        if self._task.timeout:
-            variables = {
-                **variables,
-                _TASK_TIMEOUT: f"{self._task.timeout}@{self._began + self._task.timeout:.1f}",
-            }
-        before = self._task.environment
-        self._task.environment = [*(before or []), variables] if variables else before
-        try:
-            answer: dict[str, Any] = self._execute_module(task_vars=task_vars)
-        finally:
-            self._task.environment = before
-        return answer
 
     def _parse_returned_data(self, res: dict[str, Any], *arguments: Any) -> Any:
         """Read a module's answer. What stands behind it Ansible shows in a warning, and it may be a piece of the answer."""

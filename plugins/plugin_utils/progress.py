@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import threading
 from typing import TYPE_CHECKING
@@ -34,7 +35,12 @@ class ShownProgress:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> dict[str, str]:
-        self._thread.start()
+        # A signal that this thread took would not wake the main one, which waits for the module: Ctrl-C would be lost.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            self._thread.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return {_PROGRESS: self._path}
 
     def __exit__(

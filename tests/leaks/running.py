@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 from playbooks.conftest import TIMEOUT, ansible_playbook, isolated_environment
+from playbooks.elsewhere import remote_host
 from playbooks.support import HELPERS
 from stand_in.launch import StandIn
 
@@ -25,12 +26,6 @@ from .watch import Watch
 _HANDED_OVER = ("vault-", "input-")
 _STORES = ("secrets", "entries")
 _NOT_SECRET = (".record", ".locks", ".lock", ".spare")
-
-FAKE_SSH = """#!/bin/sh
-# What ssh does, without a network: run the last argument.
-for last in "$@"; do :; done
-exec /bin/sh -c "$last"
-"""
 
 
 @dataclass(slots=True)
@@ -73,14 +68,8 @@ class Loud:
         self._environment = isolated_environment(folder, tmp)
         self._number = 0
         python = ansible_playbook().with_name("python")
-        ssh = folder / "ssh"
-        ssh.write_text(FAKE_SSH)
-        ssh.chmod(0o700)
-        (folder / "inventory.ini").write_text(
-            f'localhost ansible_connection=local ansible_python_interpreter="{python}"\n'
-            f'remote ansible_connection=ssh ansible_host=192.0.2.1 ansible_ssh_executable="{ssh}" '
-            f'ansible_ssh_transfer_method=piped ansible_python_interpreter="{python}"\n'
-        )
+        localhost = f'localhost ansible_connection=local ansible_python_interpreter="{python}"\n'
+        (folder / "inventory.ini").write_text(localhost + remote_host(folder, python))
 
     def settings(self, callback: str) -> dict[str, str]:
         return {

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,3 +114,15 @@ def test_the_file_is_private_and_goes_with_the_task(monkeypatch: pytest.MonkeyPa
     with pytest.raises(KeyError), showing.ShownProgress() as environment:
         raise KeyError
     assert not os.path.exists(environment[writing.PROGRESS])
+
+
+def test_signals_are_left_to_the_main_thread() -> None:
+    """Ansible sends a worker SIGINT and at once SIGTERM; with both in another thread the worker would go on waiting."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with showing.ShownProgress() as variables:
+        (watching,) = [thread for thread in threading.enumerate() if "_watch" in thread.name]
+        status = Path(f"/proc/self/task/{watching.native_id}/status").read_text(encoding="ascii")
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    (blocked,) = (int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk:"))
+    assert all(blocked >> (number - 1) & 1 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
+    assert not Path(variables[showing._PROGRESS]).exists()
