@@ -15,12 +15,12 @@ from ansible.plugins.action import ActionBase
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PLUGINS = Path(__file__).parents[1]
+_PLUGINS = Path(__file__).absolute().parents[1]
 #: Read by `module_utils/tasks`.
 _TASK_TIMEOUT = "TOKENSMITH_TASK_TIMEOUT"
 #: Read by the module below.
 _MODULE_FILE = "TOKENSMITH_MODULE_FILE"
-_LOCAL_MODULE = Path(__file__).with_name("local_modules") / "tokensmith_access_here.py"
+_LOCAL_MODULE = _PLUGINS / "plugin_utils" / "local_modules" / "tokensmith_access_here.py"
 
 
 class ExecutingAction(ActionBase):

@@ -47,13 +47,14 @@ def test_on_another_host_every_module_is_a_copy(
 
 def test_here_it_is_the_installed_one_and_nothing_is_left_in_it(scene: Scene, tmp_path: Path) -> None:
     """No compiled files but those that Ansible itself makes of its action plugins: it may be another user's."""
-    installed = tmp_path / "collections" / "ansible_collections" / "tokensmith" / "access"
+    installed = tmp_path / "my collections" / "ansible_collections" / "tokensmith" / "access"
     for name in ("meta", "plugins"):
         shutil.copytree(COLLECTION / name, installed / name, ignore=shutil.ignore_patterns("__pycache__"))
     before = files(installed)
-    settings = {"ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections")}
+    settings = {"ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "my collections")}
     story = scene.play("-vvv", env=settings, **steps(tmp_path))
-    assert f"TOKENSMITH_MODULE_FILE={installed / 'plugins' / 'modules' / 'token.py'}" in story.output
+    assert str(installed / "plugins" / "modules" / "token.py") in story.output
+    assert LOCAL_MODULE in story.output
     check(story)
     assert files(installed) == before
 
